@@ -1,0 +1,40 @@
+// Events as CloudEvents 1.0 in the JSON format (github.com/cloudevents/spec, cloudevents/formats/
+// json-format.md), one object a line.
+//
+// | attribute | event |
+// |---|---|
+// | id | id; where it is no UUID, version 5 of source and id, and the original kept as metadata
+// "sourceid" | | source | metadata "source" | | subject | stream; where absent, source is the
+// stream | | type, time | type, time | | datacontenttype | content_type; application/json where
+// absent | | dataschema | metadata "dataschema" | | schemaversion (extension) | schema_version | |
+// tags (extension) | tags, joined by commas; a list of strings is read too | | correlationid,
+// causationid (extensions) | correlation_id, causation_id | | position, revision, clock, origin,
+// counter (extensions) | written, and ignored when read: the store assigns them | | any other
+// extension | metadata; strings, numbers and booleans, as their text | | data, data_base64 | data:
+// with a JSON content type the value's own spelling, else a JSON string's text |
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "idem/event.hpp"
+
+namespace idem {
+
+// Throws invalid_input naming the attribute, or the byte where the JSON ends to be well-formed.
+event parse_cloudevent(std::string_view line);
+
+// One line without its end. Reads back as the same event.
+std::string to_cloudevent(const recorded_event& e);
+void append_cloudevent(const event_view& e, std::string& out);
+
+// RFC 3339 in UTC with as many decimals as needed, and back. Throws invalid_input.
+std::string to_string(timestamp time);
+timestamp parse_timestamp(std::string_view text);
+
+// JSON helpers for tools that print: a string with quotes and escapes; invalid UTF-8 becomes
+// U+FFFD.
+std::string to_json_string(std::string_view text);
+std::string to_base64(std::string_view bytes);
+
+}  // namespace idem

@@ -1,0 +1,97 @@
+// Events: what an application appends (event), what it gets back (recorded_event), and the same in
+// place, without a copy (event_view).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "idem/uuid.hpp"
+
+namespace idem {
+
+using timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+// Where an event stands in causal order, the same on every machine.
+struct stamp {
+    std::uint64_t clock = 0;  // hybrid logical clock: milliseconds since 1970 << 16 | logical count
+    uuid origin;              // the incarnation of the writer that first appended the event
+    std::uint64_t counter = 0;  // counts that origin's events from 1
+
+    friend bool operator==(const stamp&, const stamp&) = default;
+};
+
+// An immutable fact. Its content, which decides between `duplicate` and `id_conflict`, is stream,
+// type, schema_version, content_type, data and tags. Time, ids of other events and metadata are not
+// content: a redelivery may carry others. Text is UTF-8 without control characters; limits are in
+// limits.hpp.
+struct event {
+    uuid id = make_uuid_v7();  // names the event for ever; neither nil nor max
+    std::string stream;
+    std::string type;
+    std::uint32_t schema_version = 1;
+    std::string content_type = "application/json";
+    std::string data;               // any bytes; with a JSON content type, valid JSON (RFC 8259)
+    std::vector<std::string> tags;  // a set: kept sorted, repeats dropped; no commas
+    std::optional<timestamp> time;  // when it happened; the time of the append where absent
+    std::string correlation_id;     // of the conversation it belongs to; may be empty
+    std::string causation_id;       // of what caused it; may be empty
+    std::vector<std::pair<std::string, std::string>> metadata;  // free; order kept
+
+    friend bool operator==(const event&, const event&) = default;
+};
+
+// An event with its place in the log.
+struct recorded_event : event {
+    std::uint64_t position = 0;  // in the log, from 1
+    std::uint64_t revision = 0;  // in its stream, from 0
+    idem::stamp stamp;
+
+    friend bool operator==(const recorded_event&, const recorded_event&) = default;
+};
+
+// A recorded event read in place from the memory map. Verified before it is handed out, cheap to
+// copy, and valid only inside the callback that received it: keep to_owned(), never the view or its
+// strings.
+class event_view {
+public:
+    uuid id() const noexcept;
+    std::uint64_t position() const noexcept;
+    std::uint64_t revision() const noexcept;
+    std::string_view stream() const noexcept;
+    std::string_view type() const noexcept;
+    std::uint32_t schema_version() const noexcept;
+    std::string_view content_type() const noexcept;
+    std::string_view data() const noexcept;  // starts at an address that is a multiple of 8
+    timestamp time() const noexcept;
+    idem::stamp stamp() const noexcept;
+    std::string_view correlation_id() const noexcept;
+    std::string_view causation_id() const noexcept;
+
+    std::size_t tag_count() const noexcept;
+    std::string_view tag(std::size_t index) const noexcept;
+    bool has_tag(std::string_view tag) const noexcept;
+
+    std::size_t metadata_count() const noexcept;
+    std::pair<std::string_view, std::string_view> metadata(std::size_t index) const noexcept;
+    std::optional<std::string_view> metadata(std::string_view key) const noexcept;
+
+    recorded_event to_owned() const;
+
+private:
+    friend class record_reader;
+    explicit event_view(const void* record) noexcept : record_(record) {}
+    const void* record_;  // the verified root table of schemas/event.fbs
+};
+
+// The first field in which two events differ as content, in the order stream, type, schema_version,
+// content_type, data, tags; nullopt where the content is the same. JSON data is compared by value,
+// not by spelling (RFC 8785); integers beyond 2^53 are compared digit by digit.
+std::optional<std::string_view> first_difference(const event& a, const event& b);
+
+}  // namespace idem

@@ -1,0 +1,25 @@
+// Every limit of the store in one place. All are checked before anything is written; the error
+// names the limit that was passed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace idem::limits {
+
+inline constexpr std::size_t name_bytes_max = 255;  // stream, type, content type, tag, correlation,
+                                                    // causation, metadata key, projection name
+inline constexpr std::size_t tags_max = 64;         // per event
+inline constexpr std::size_t metadata_max = 64;     // entries per event
+inline constexpr std::size_t metadata_value_bytes_max = 4096;
+inline constexpr std::size_t event_bytes_max = 1
+                                               << 20;  // of an encoded record, all fields together
+inline constexpr std::size_t batch_events_max = 10'000;
+inline constexpr std::size_t batch_bytes_max = 64 << 20;   // of all encoded records of one batch
+inline constexpr std::size_t row_key_bytes_max = 500;      // of an encoded projection key
+inline constexpr std::size_t row_bytes_max = 1 << 20;      // of an encoded projection row
+inline constexpr std::size_t rows_per_event_max = 10'000;  // that one event may touch
+inline constexpr std::size_t json_depth_max = 128;         // nesting of JSON data
+inline constexpr std::uint32_t reader_slots = 1024;  // concurrent read transactions, all processes
+
+}  // namespace idem::limits

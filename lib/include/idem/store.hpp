@@ -1,0 +1,240 @@
+// The store: an append-only log that rejects duplicates, and projections of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idem/append.hpp"
+#include "idem/error.hpp"
+#include "idem/event.hpp"
+#include "idem/projection.hpp"
+#include "idem/read.hpp"
+#include "idem/state.hpp"
+
+namespace idem {
+
+struct open_options {
+    bool read_only = false;
+    bool create = true;  // a store that does not exist yet; never when read_only
+    // Address space to reserve, a limit for the store's size that grows by itself. Halved until the
+    // system grants it.
+    std::uint64_t map_bytes = 64ULL << 30;
+    // Locks and maps cannot be trusted there; take it upon yourself for a single process.
+    bool allow_network_file_system = false;
+};
+
+struct stream_info {
+    std::string name;
+    std::uint64_t last_revision = 0;
+    std::uint64_t last_position = 0;
+};
+
+struct type_info {
+    std::string type;
+    std::uint32_t schema_version = 1;
+    std::uint64_t events = 0;
+};
+
+struct projection_info {
+    std::string name;
+    std::uint32_t version = 1;
+    std::uint64_t position = 0;  // checkpoint
+    std::uint64_t rows = 0;
+    state_digest digest;
+    bool order_insensitive = false;
+    std::string definition;
+    std::string failure;  // why it stands still: event, position and cause; empty while all is well
+};
+
+struct store_stats {
+    std::string path;
+    uuid id;
+    std::uint32_t format_version = 0;
+    timestamp created;
+    std::uint64_t events = 0;  // also the last position
+    std::uint64_t streams = 0;
+    std::uint64_t file_bytes = 0;  // on disk, free pages included
+    std::uint64_t used_bytes = 0;  // in pages that hold data
+    std::uint64_t map_bytes = 0;
+    std::uint32_t readers = 0;  // live read transactions, all processes
+    std::uint32_t reader_slots = 0;
+    std::uint64_t oldest_reader_lag =
+        0;  // commits made since the oldest live read transaction began
+    struct table {
+        std::string name;
+        std::uint64_t entries = 0;
+        std::uint64_t bytes = 0;
+    };
+    std::vector<table> tables;
+};
+
+struct follow_options {
+    query select;          // `to`, `limit` and backwards do not apply
+    std::stop_token stop;  // wakes a waiting follower
+    bool wait = true;      // false: return at the head of the log
+};
+
+// A handle on an open store. Any thread may call anything at any time. A second handle on the same
+// folder, in this process or another, sees the same store. Moving a store is cheap; the last handle
+// of the process closes the environment. After fork() the child must open its own (errc::forked).
+class store {
+public:
+    explicit store(const std::filesystem::path& folder, open_options options = {});
+    ~store();
+    store(store&&) noexcept;
+    store& operator=(store&&) noexcept;
+
+    const std::filesystem::path& path() const noexcept;
+
+    // ---- append
+
+    // Appends events in order, whole or not at all, and returns once they are on disk. Callers on
+    // many threads share commits. Throws invalid_input (naming event and field) before anything is
+    // written; no_space, io, or outcome_unknown where the commit failed.
+    append_result append(std::span<const event> batch,
+                         expected_revision expected = expected_revision::any());
+    append_result append(std::initializer_list<event> batch,
+                         expected_revision expected = expected_revision::any());
+    append_result append(const event& one, expected_revision expected = expected_revision::any());
+
+    // ---- read
+
+    std::uint64_t head() const;  // the last position; 0 in an empty store
+    std::optional<recorded_event> find(const uuid& id) const;
+    std::optional<recorded_event> at(std::uint64_t position) const;
+    std::optional<stream_info> find_stream(std::string_view stream) const;
+
+    // Calls `visit` for each event selected; it may return false to stop. Reads in short
+    // transactions, so a long read does not keep old pages alive; an event appended meanwhile is
+    // seen if its position lies ahead. `visit` must not block for long and must not append to this
+    // store. Returns the position that the read has covered: start the next one behind it.
+    template <class Visit>
+    requires std::invocable<Visit&, const event_view&> std::uint64_t read(const query& select,
+                                                                          Visit&& visit)
+    const {
+        return read_views(select, [&visit](const event_view& e) {
+            if constexpr (std::is_void_v<std::invoke_result_t<Visit&, const event_view&>>) {
+                visit(e);
+                return true;
+            } else {
+                return static_cast<bool>(visit(e));
+            }
+        });
+    }
+
+    // The events selected as copies, at most `select.limit` and about 4 MiB; for callers that do
+    // slow work between. `next` continues where it ended; nullopt: nothing is left at this time.
+    struct page {
+        std::vector<recorded_event> events;
+        std::optional<query> next;
+    };
+    page read_page(const query& select) const;
+
+    // Reads what is selected, then waits for more without polling, whoever appends it, until
+    // `visit` returns false or a stop is requested. `visit` gets copies and may take its time.
+    // Returns the position covered.
+    std::uint64_t follow(const follow_options& options,
+                         const std::function<bool(const recorded_event&)>& visit) const;
+
+    std::vector<stream_info> streams(std::string_view after = {}, std::size_t limit = 1000) const;
+    std::vector<type_info> types() const;  // reads the whole log
+
+    // ---- projections
+
+    // Runs a projection on this store; its rows are kept under name and version. A projection of
+    // that name and version that already runs on this handle is an invalid_input. With inline_,
+    // appends by processes that do not run it are taken in by the next append that does.
+    void run(const projection& p, projection_mode mode = projection_mode::background);
+
+    // Applies the events up to the head, in this thread. Returns the checkpoint. Throws
+    // handler_failed where the handler threw; the checkpoint then stands before that event.
+    std::uint64_t catch_up(std::string_view name);
+
+    // Waits until the projection has applied `position`, whichever process runs it. False: not
+    // within `timeout`. Throws handler_failed if it stands still on a failure.
+    bool wait_for(std::string_view name, std::uint64_t position,
+                  std::chrono::milliseconds timeout = std::chrono::minutes(1)) const;
+
+    // Lets a projection that stands on a failing event go on behind it; the catalog keeps the
+    // record.
+    void skip_failed_event(std::string_view name, std::string_view reason);
+
+    std::vector<projection_info> projections() const;
+    std::optional<projection_info> find_projection(std::string_view name) const;
+
+    // The rows as kept: of the version that runs here, else the newest kept. Throws not_found.
+    idem::state state(std::string_view name) const;
+    template <class Key, class Row>
+    fold_state<Key, Row> state(const keyed_fold<Key, Row>& fold) const {
+        return fold_state<Key, Row>(state(fold.name()));
+    }
+
+    // The rows as they were after `position`: replays the log into a scratch table beside the
+    // store, which is left as it was. `progress` is called now and then with the position reached.
+    idem::state replay(const projection& p,
+                       std::uint64_t position = std::numeric_limits<std::uint64_t>::max(),
+                       const std::function<void(std::uint64_t)>& progress = {}) const;
+
+    // Folds one stream up to its last event, from the newest snapshot of it.
+    template <class Row>
+    folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
+        folded<Row> result;
+        query select{.stream = std::string(stream)};
+        std::uint64_t replayed = 0;
+        if (const auto snapshot = load_snapshot(f.name, f.version, stream)) {
+            result.value = row_codec<Row>::decode(snapshot->row);
+            result.revision = snapshot->revision;
+            select.from_revision = snapshot->revision + 1;
+        }
+        read(select, [&](const event_view& e) {
+            result.value = f.apply(std::move(result.value), e);
+            result.revision = e.revision();
+            ++replayed;
+        });
+        if (replayed >= snapshot_every) {
+            std::string row;
+            row_codec<Row>::encode(result.value, row);
+            save_snapshot(f.name, f.version, stream, {*result.revision, std::move(row)});
+        }
+        return result;
+    }
+    static constexpr std::uint64_t snapshot_every = 256;  // events replayed before one is kept
+
+    // ---- the whole
+
+    store_stats stats() const;
+
+    // Copies the store while it is used to a new folder: complete and verified, or not there at
+    // all.
+    void backup(const std::filesystem::path& target) const;
+
+private:
+    struct snapshot {
+        std::uint64_t revision = 0;
+        std::string row;
+    };
+    std::uint64_t read_views(const query& select,
+                             const std::function<bool(const event_view&)>& visit) const;
+    std::optional<snapshot> load_snapshot(std::string_view name, std::uint32_t version,
+                                          std::string_view stream) const;
+    void save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,
+                       const snapshot& s) const;
+
+    class impl;
+    std::unique_ptr<impl> impl_;
+};
+
+// Puts a backup back in place: verifies it and copies it to `folder`, which must not exist yet.
+void restore(const std::filesystem::path& backup, const std::filesystem::path& folder);
+
+}  // namespace idem

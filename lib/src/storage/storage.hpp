@@ -1,0 +1,232 @@
+// The storage room: LMDB behind move-only owners. Nothing of lmdb.h leaves it, no raw code either:
+// faults are idem::error, "not there" is a return value.
+//
+// The rules it keeps for every caller:
+// - one environment a process and file, shared through a registry keyed by device and inode;
+// - an environment is of the process that opened it: use after fork() is errc::forked;
+// - the map grows only while no transaction of this process is live;
+// - reader slots of dead processes are reclaimed at open and before giving up;
+// - a failed commit is no_space or io where nothing was written, outcome_unknown where that is
+// open.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "idem/error.hpp"
+
+namespace idem::storage {
+
+class environment;
+class file_watch;
+class read_transaction;
+class write_transaction;
+
+// Keys sort as bytes, or as native 64-bit integers.
+enum class key_order : std::uint8_t { bytes, integer };
+
+// A named table of an environment: a value, valid as long as the environment.
+class table {
+public:
+    table() = default;
+    friend bool operator==(table, table) = default;
+
+private:
+    friend class environment;
+    friend class read_transaction;
+    friend class write_transaction;
+    friend class cursor;
+    explicit table(unsigned handle) noexcept : handle_(handle) {}
+    unsigned handle_ = 0;
+};
+
+struct table_stats {
+    std::uint64_t entries = 0;
+    std::uint64_t pages = 0;
+    std::uint64_t bytes = 0;  // pages times page size
+};
+
+struct environment_options {
+    bool read_only = false;
+    std::uint64_t map_bytes = 64ULL << 30;  // reserved address space; halved while refused
+    std::uint32_t reader_slots = 1024;
+    std::uint32_t tables_max = 512;
+    bool allow_network_file_system = false;
+    // A file that nobody else opens until it is complete: no sync at each commit. Only for scratch
+    // and for building a file that is synced and renamed afterwards.
+    bool unsynced = false;
+};
+
+struct environment_stats {
+    std::uint64_t map_bytes = 0;
+    std::uint64_t file_bytes = 0;
+    std::uint64_t used_bytes = 0;
+    std::uint64_t last_transaction = 0;
+    std::uint32_t readers = 0;
+    std::uint32_t reader_slots = 0;
+    std::uint64_t oldest_reader_lag = 0;
+};
+
+// A key and a value inside the map: valid until the transaction ends or, within a write
+// transaction, until its next write.
+using entry = std::pair<std::string_view, std::string_view>;
+
+// An open folder. Any thread.
+class environment {
+public:
+    // Opens `folder`, which holds a data.mdb, or shares it if this process has it open. Throws
+    // not_found, not_a_store, permission_denied, network_file_system, unsupported_format, corrupt,
+    // busy, io.
+    static std::shared_ptr<environment> open(const std::filesystem::path& folder,
+                                             const environment_options& options);
+
+    // Makes `folder` with a new environment in it that `fill` completes in one write transaction:
+    // built under a temporary name beside it, synced, renamed. It is there whole or not at all,
+    // whatever happens. False: it was there already, or came meanwhile.
+    static bool create(const std::filesystem::path& folder, const environment_options& options,
+                       const std::function<void(write_transaction&)>& fill);
+
+    // An unsynced environment in a fresh folder under `parent`, removed with its last owner.
+    static std::shared_ptr<environment> scratch(const std::filesystem::path& parent,
+                                                std::uint64_t map_bytes = 64ULL << 30);
+
+    ~environment();
+    environment(const environment&) = delete;
+    environment& operator=(const environment&) = delete;
+
+    const std::filesystem::path& folder() const noexcept;
+    bool read_only() const noexcept;
+
+    // A table by name; nullopt where it does not exist. Opened handles are kept for the next call.
+    std::optional<table> find_table(std::string_view name, key_order order = key_order::bytes);
+
+    // Doubles the map, or takes over a size that another process has set. Waits until no
+    // transaction of this process is live; throws busy when that takes more than half a minute,
+    // map_full if refused.
+    void grow();
+
+    environment_stats stats() const;
+
+    // Copies a consistent snapshot into the existing folder `target`, compacted, synced to disk.
+    void copy_to(const std::filesystem::path& target) const;
+
+    // Releases the slots of dead processes; returns how many.
+    int reclaim_readers();
+
+    // The wake-up call for whoever waits for a commit, of this process or another.
+    file_watch& watch() noexcept;
+
+private:
+    friend class read_transaction;
+    friend class write_transaction;
+    struct state;
+    explicit environment(std::unique_ptr<state> s) noexcept;
+    std::unique_ptr<state> state_;
+};
+
+// What both kinds of transaction can do. One thread at a time.
+class transaction {
+public:
+    transaction(const transaction&) = delete;
+    transaction& operator=(const transaction&) = delete;
+
+    std::optional<std::string_view> get(table t, std::string_view key) const;
+    std::optional<std::string_view> get(table t, std::uint64_t key) const;  // key_order::integer
+    table_stats stats(table t) const;
+    std::uint64_t id() const noexcept;  // rises with each commit; a reader has that of its snapshot
+
+protected:
+    transaction() = default;
+    ~transaction() = default;
+    friend class cursor;
+    struct handle;  // MDB_txn, seen in .cpp files only
+    handle* handle_ = nullptr;
+    environment* environment_ = nullptr;
+};
+
+// A snapshot. Keep it short: while it lives, no page freed after it is reused. Takes over a map
+// that another process has grown. Throws forked, too_many_readers.
+class read_transaction : public transaction {
+public:
+    explicit read_transaction(environment& env);
+    ~read_transaction();
+};
+
+// The one writer. Blocks until other writers, of any process, are done. Aborts unless committed.
+// Throws read_only, forked; busy where this thread already has one.
+class write_transaction : public transaction {
+public:
+    explicit write_transaction(environment& env);
+    ~write_transaction();
+
+    // Finds a table, or makes it within this transaction.
+    table open_table(std::string_view name, key_order order = key_order::bytes);
+    void drop_table(table t);   // with its rows; the handle is void after the commit
+    void clear_table(table t);  // its rows only
+
+    void put(table t, std::string_view key, std::string_view value);
+    // Behind the last key: errc::corrupt if the key is not greater, for that is a race or a bug.
+    void append(table t, std::uint64_t key, std::string_view value);
+    void append(table t, std::string_view key, std::string_view value);
+    bool erase(table t, std::string_view key);  // false: was not there
+
+    // On disk when it returns. Throws no_space or io where nothing was written, outcome_unknown
+    // where it may have been. Use storage::write rather than this.
+    void commit();
+};
+
+// Runs `body(write_transaction&)` and commits. Runs it again, from nothing, where the map had to
+// grow; so it must have no other effect than on the transaction and on what it overwrites when run
+// again.
+template <class Body>
+void write(environment& env, Body&& body) {
+    for (;;) {
+        try {
+            write_transaction txn(env);
+            body(txn);
+            txn.commit();
+            return;
+        } catch (const error& e) {
+            if (e.code() != errc::map_full) throw;
+        }
+        env.grow();  // throws map_full where it cannot
+    }
+}
+
+// Walks a table in key order. Lives within its transaction.
+class cursor {
+public:
+    cursor(const transaction& txn, table t);
+    ~cursor();
+    cursor(const cursor&) = delete;
+    cursor& operator=(const cursor&) = delete;
+
+    std::optional<entry> first();
+    std::optional<entry> last();
+    std::optional<entry> next();
+    std::optional<entry> previous();
+    std::optional<entry> seek(std::string_view key);  // the first entry whose key is not less
+    std::optional<entry> seek(std::uint64_t key);     // key_order::integer
+
+private:
+    struct handle;
+    handle* handle_ = nullptr;
+    std::optional<entry> move(int operation);
+};
+
+// Keys of key_order::integer tables.
+std::uint64_t integer_key(std::string_view key) noexcept;
+
+// Writes through to disk: the folder's entries, so that a rename in it survives a power cut.
+void sync_folder(const std::filesystem::path& folder);
+
+}  // namespace idem::storage
