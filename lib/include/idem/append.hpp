@@ -48,7 +48,7 @@ private:
 
 // The answer for one event. For `duplicate` position and revision are those of the first append.
 struct receipt {
-    uuid id;
+    uuid id = {};
     idem::outcome outcome = outcome::appended;
     std::uint64_t position = 0;
     std::uint64_t revision = 0;
@@ -60,19 +60,19 @@ struct receipt {
 struct rejection {
     idem::outcome outcome = outcome::id_conflict;
     std::size_t index = 0;  // of the event that decided, within the batch
-    std::string field;      // id_conflict: the first field that differs
-    std::string expected;   // wrong_revision: as asked
+    std::string field = {};      // id_conflict: the first field that differs
+    std::string expected = {};   // wrong_revision: as asked
     std::optional<std::uint64_t>
         actual;                  // wrong_revision: the last revision; absent: no such stream
-    std::vector<receipt> known;  // id_conflict: the original of that id, if it is in the log;
+    std::vector<receipt> known = {};  // id_conflict: the original of that id, if it is in the log;
                                  // partial_duplicate: the originals of every known id
     std::string message() const;
 };
 
 // Either every event has a receipt, in the order of the batch, or the batch was rejected.
 struct append_result {
-    std::vector<receipt> receipts;
-    std::optional<idem::rejection> rejection;
+    std::vector<receipt> receipts = {};
+    std::optional<idem::rejection> rejection = {};
 
     bool accepted() const noexcept { return !rejection; }
     // The batch in one word: the rejection's outcome; else `appended` if anything is new; else

@@ -37,9 +37,9 @@ std::string_view to_string(errc code) noexcept;
 
 // What an error is about, as far as it is known.
 struct error_place {
-    std::optional<std::size_t> index;       // of the event within the batch, from 0
-    std::string field;                      // of the event, for instance "type"
-    std::optional<std::uint64_t> position;  // in the log
+    std::optional<std::size_t> index = {};       // of the event within the batch, from 0
+    std::string field = {};                      // of the event, for instance "type"
+    std::optional<std::uint64_t> position = {};  // in the log
 };
 
 class error : public std::runtime_error {

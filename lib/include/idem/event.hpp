@@ -20,7 +20,7 @@ using timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 // Where an event stands in causal order, the same on every machine.
 struct stamp {
     std::uint64_t clock = 0;  // hybrid logical clock: milliseconds since 1970 << 16 | logical count
-    uuid origin;              // the incarnation of the writer that first appended the event
+    uuid origin = {};              // the incarnation of the writer that first appended the event
     std::uint64_t counter = 0;  // counts that origin's events from 1
 
     friend bool operator==(const stamp&, const stamp&) = default;
@@ -32,16 +32,16 @@ struct stamp {
 // limits.hpp.
 struct event {
     uuid id = make_uuid_v7();  // names the event for ever; neither nil nor max
-    std::string stream;
-    std::string type;
+    std::string stream = {};
+    std::string type = {};
     std::uint32_t schema_version = 1;
     std::string content_type = "application/json";
-    std::string data;               // any bytes; with a JSON content type, valid JSON (RFC 8259)
-    std::vector<std::string> tags;  // a set: kept sorted, repeats dropped; no commas
-    std::optional<timestamp> time;  // when it happened; the time of the append where absent
-    std::string correlation_id;     // of the conversation it belongs to; may be empty
-    std::string causation_id;       // of what caused it; may be empty
-    std::vector<std::pair<std::string, std::string>> metadata;  // free; order kept
+    std::string data = {};               // any bytes; with a JSON content type, valid JSON (RFC 8259)
+    std::vector<std::string> tags = {};  // a set: kept sorted, repeats dropped; no commas
+    std::optional<timestamp> time = {};  // when it happened; the time of the append where absent
+    std::string correlation_id = {};     // of the conversation it belongs to; may be empty
+    std::string causation_id = {};       // of what caused it; may be empty
+    std::vector<std::pair<std::string, std::string>> metadata = {};  // free; order kept
 
     friend bool operator==(const event&, const event&) = default;
 };
@@ -50,7 +50,7 @@ struct event {
 struct recorded_event : event {
     std::uint64_t position = 0;  // in the log, from 1
     std::uint64_t revision = 0;  // in its stream, from 0
-    idem::stamp stamp;
+    idem::stamp stamp = {};
 
     friend bool operator==(const recorded_event&, const recorded_event&) = default;
 };

@@ -68,14 +68,14 @@ protected:
 
 // A projection as the store runs it. Keyed folds convert to it; a handler fills it in itself.
 struct projection {
-    std::string name;           // up to limits::name_bytes_max bytes of [A-Za-z0-9._-]
+    std::string name = {};           // up to limits::name_bytes_max bytes of [A-Za-z0-9._-]
     std::uint32_t version = 1;  // raise it whenever the fold or its rows change
     key_kind keys = key_kind::text;
-    std::vector<std::string> types;  // the event types it handles; empty: all
-    std::function<void(const event_view&, state_table&)> apply;
-    std::function<std::string(std::string_view row)> row_to_json;  // for printing; may be empty
+    std::vector<std::string> types = {};  // the event types it handles; empty: all
+    std::function<void(const event_view&, state_table&)> apply = {};
+    std::function<std::string(std::string_view row)> row_to_json = {};  // for printing; may be empty
     bool order_insensitive = false;  // declared: any order of the same events gives the same rows
-    std::string definition;          // text that describes it, kept in the store; may be empty
+    std::string definition = {};          // text that describes it, kept in the store; may be empty
 };
 
 // How the store keeps a projection up to date.
@@ -201,7 +201,7 @@ public:
     }
 
 private:
-    using handler = std::function<void(const event_view&, state_table&)>;
+    using event_handler = std::function<void(const event_view&, state_table&)>;
 
     template <class Payload>
     static std::string_view payload_type() {
@@ -230,7 +230,7 @@ private:
     std::string name_;
     std::uint32_t version_;
     bool order_insensitive_ = false;
-    std::map<std::string, handler, std::less<>> handlers_;
+    std::map<std::string, event_handler, std::less<>> handlers_;
     std::function<std::string(const Row&)> to_json_;
 };
 
@@ -239,15 +239,15 @@ private:
 // time; raise the version whenever `apply` or Row changes.
 template <class Row>
 struct stream_fold {
-    std::string name;
+    std::string name = {};
     std::uint32_t version = 1;
-    std::function<Row(Row, const event_view&)> apply;
+    std::function<Row(Row, const event_view&)> apply = {};
 };
 
 template <class Row>
 struct folded {
     Row value{};
-    std::optional<std::uint64_t> revision;  // the last one applied; nullopt: no such stream
+    std::optional<std::uint64_t> revision = {};  // the last one applied; nullopt: no such stream
 };
 
 }  // namespace idem

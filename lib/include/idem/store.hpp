@@ -79,8 +79,8 @@ struct store_stats {
 };
 
 struct follow_options {
-    query select;          // `to`, `limit` and backwards do not apply
-    std::stop_token stop;  // wakes a waiting follower
+    query select = {};          // `to`, `limit` and backwards do not apply
+    std::stop_token stop = {};  // wakes a waiting follower
     bool wait = true;      // false: return at the head of the log
 };
 
@@ -219,16 +219,16 @@ public:
     void backup(const std::filesystem::path& target) const;
 
 private:
-    struct snapshot {
+    struct kept_value {
         std::uint64_t revision = 0;
         std::string row;
     };
     std::uint64_t read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const;
-    std::optional<snapshot> load_snapshot(std::string_view name, std::uint32_t version,
+    std::optional<kept_value> load_snapshot(std::string_view name, std::uint32_t version,
                                           std::string_view stream) const;
     void save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,
-                       const snapshot& s) const;
+                       const kept_value& value) const;
 
     class impl;
     std::unique_ptr<impl> impl_;

@@ -29,17 +29,17 @@ namespace idem {
 //   state_mismatch       a projection's rows differ from a replay of the log
 //   unreadable           pages of the file cannot be walked
 struct finding {
-    std::string kind;
-    std::optional<std::uint64_t> position;
-    std::string subject;  // the id, stream or projection concerned; may be empty
-    std::string message;  // what is wrong, and what to do
+    std::string kind = {};
+    std::optional<std::uint64_t> position = {};
+    std::string subject = {};  // the id, stream or projection concerned; may be empty
+    std::string message = {};  // what is wrong, and what to do
 };
 
 struct verify_options {
     std::span<const projection>
         projections;  // replayed and compared where the store keeps their rows
-    std::function<void(std::uint64_t position, std::uint64_t head)> progress;
-    std::function<void(const finding&)> report;  // each finding as it is made
+    std::function<void(std::uint64_t position, std::uint64_t head)> progress = {};
+    std::function<void(const finding&)> report = {};  // each finding as it is made
     std::size_t findings_max = 1000;             // then the walk stops
 };
 

@@ -1,0 +1,135 @@
+#include "log/appender.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "idem/error.hpp"
+#include "idem/limits.hpp"
+
+namespace idem {
+namespace {
+
+// Hybrid logical clock (Kulkarni et al. 2014): physical milliseconds above, a logical count below; it
+// never falls behind the last stamp, whatever the wall clock does.
+std::uint64_t physical_clock() {
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    return static_cast<std::uint64_t>(now.count()) << 16;
+}
+
+void check_one_stream(const encoded_batch& batch) {
+    for (std::size_t i = 1; i < batch.size(); ++i) {
+        if (batch.stream(i) != batch.stream(0)) {
+            throw error(errc::invalid_input,
+                        "event " + std::to_string(i) + " (" + to_string(batch.id(i)) +
+                            "): stream differs from that of the batch; an expected revision holds "
+                            "for one stream",
+                        {.index = i, .field = "stream"});
+        }
+    }
+}
+
+}  // namespace
+
+appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
+                   const uuid& origin, append_observer& observer)
+    : env_(std::move(env)), tables_(tables), origin_(origin), observer_(observer) {}
+
+append_result appender::append(encoded_batch batch, expected_revision expected) {
+    if (batch.size() == 0) return {};
+    if (!expected.is_any()) check_one_stream(batch);
+    request own{std::move(batch), expected, {}, nullptr, false, {}};
+
+    std::unique_lock lock(mutex_);
+    queue_.push_back(&own);
+    own.wake.wait(lock, [&] { return own.done || (!led_ && queue_.front() == &own); });
+    if (!own.done) lead(lock);
+    lock.unlock();
+    if (own.fault) std::rethrow_exception(own.fault);
+    return std::move(own.result);
+}
+
+appender::group appender::take_group() {
+    group taken;
+    std::size_t bytes = 0;
+    while (!queue_.empty()) {
+        bytes += queue_.front()->batch.bytes();
+        if (!taken.empty() && bytes > limits::batch_bytes_max) break;
+        taken.push_back(queue_.front());
+        queue_.pop_front();
+    }
+    return taken;
+}
+
+void appender::lead(std::unique_lock<std::mutex>& lock) {
+    led_ = true;
+    const group requests = take_group();
+    lock.unlock();
+    try {
+        commit(requests);
+    } catch (...) {
+        for (request* r : requests) r->fault = std::current_exception();
+    }
+    lock.lock();
+    led_ = false;
+    if (!queue_.empty()) queue_.front()->wake.notify_one();
+    for (request* r : requests) {
+        r->done = true;
+        r->wake.notify_one();
+    }
+}
+
+void appender::commit(const group& requests) {
+    bool wrote = false;
+    storage::write(*env_, [&](storage::write_transaction& txn) {
+        log_head head = read_log_head(txn, tables_);
+        const std::uint64_t before = head.position;
+        observer_.begin(txn);
+        for (request* r : requests) write_batch(txn, *r, head);
+        observer_.finish(txn);
+        wrote = head.position != before;
+    });
+    if (wrote) env_->watch().notify();
+}
+
+void appender::write_batch(storage::write_transaction& txn, request& r, log_head& head) {
+    const log_head before = head;
+    r.fault = nullptr;
+    decision d;
+    try {
+        d = decide(txn, tables_, r.batch, r.expected, head.position);
+        place(r.batch, d, head);
+        std::vector<event_view> fresh;
+        fresh.reserve(d.fresh.size());
+        for (const auto i : d.fresh) fresh.push_back(r.batch.view(i));
+        observer_.batch(txn, fresh);
+    } catch (const error& e) {
+        head = before;
+        if (e.code() == errc::map_full) throw;
+        r.fault = std::current_exception();
+        return;
+    } catch (...) {
+        head = before;
+        r.fault = std::current_exception();
+        return;
+    }
+    for (const auto i : d.fresh) {
+        const receipt& given = d.result.receipts[i];
+        txn.append(tables_.log, given.position, r.batch.record(i));
+        txn.put(tables_.ids, id_bytes(given.id), position_bytes(given.position));
+        txn.put(tables_.streams, stream_key(r.batch.stream(i), given.revision),
+                position_bytes(given.position));
+    }
+    r.result = std::move(d.result);
+}
+
+void appender::place(encoded_batch& batch, const decision& d, log_head& head) const {
+    const std::uint64_t now = physical_clock();
+    for (const auto i : d.fresh) {
+        const receipt& given = d.result.receipts[i];
+        head = {given.position, std::max(now, head.clock + 1), head.counter + 1};
+        batch.place(i, given.position, given.revision, {head.clock, origin_, head.counter});
+    }
+}
+
+}  // namespace idem

@@ -1,0 +1,69 @@
+// Group commit: the batches of concurrent callers share one commit, each with its own outcome.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "idem/append.hpp"
+#include "log/decide.hpp"
+#include "log/record.hpp"
+#include "storage/file_watch.hpp"
+#include "storage/storage.hpp"
+
+namespace idem {
+
+// Takes part in the commits of appends. Called by one thread at a time, within the write transaction.
+class append_observer {
+public:
+    virtual ~append_observer() = default;
+    // A transaction starts, maybe the same group of batches once more: forget what was gathered.
+    virtual void begin(storage::write_transaction& txn) = 0;
+    // Events about to be written. A throw rejects this batch and nothing of it may remain gathered.
+    virtual void batch(storage::write_transaction& txn, std::span<const event_view> events) = 0;
+    // Before the commit: write what was gathered.
+    virtual void finish(storage::write_transaction& txn) = 0;
+};
+
+// Any thread. The first caller of a group leads: it takes the queue, writes every batch of it in one
+// transaction and commits; the others wait for their answer.
+class appender {
+public:
+    appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
+             append_observer& observer);
+
+    append_result append(encoded_batch batch, expected_revision expected);
+
+private:
+    struct request {
+        encoded_batch batch;
+        expected_revision expected;
+        append_result result;
+        std::exception_ptr fault;
+        bool done = false;
+        std::condition_variable wake;  // done, or first in the queue with no leader
+    };
+    using group = std::vector<request*>;
+
+    group take_group();  // under the lock
+    void lead(std::unique_lock<std::mutex>& lock);
+    void commit(const group& requests);
+    void write_batch(storage::write_transaction& txn, request& r, log_head& head);
+    void place(encoded_batch& batch, const decision& d, log_head& head) const;
+
+    std::shared_ptr<storage::environment> env_;
+    const log_tables tables_;
+    const uuid origin_;
+    append_observer& observer_;
+
+    std::mutex mutex_;
+    std::deque<request*> queue_;
+    bool led_ = false;
+};
+
+}  // namespace idem

@@ -1,0 +1,36 @@
+// One reading of the log, cut into short transactions.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "log/reader.hpp"
+
+namespace idem {
+
+// Says when a transaction has been open long enough: after 10 milliseconds or 4,096 events.
+class read_slice {
+public:
+    read_slice();
+    bool over();  // call once an event
+
+private:
+    std::uint64_t events_ = 0;
+    std::int64_t end_ns_;
+};
+
+class log_pass {
+public:
+    virtual ~log_pass() = default;
+    // Goes on in a fresh transaction. False: the pass is done.
+    virtual bool run(const storage::transaction& txn, const visit_event& visit) = 0;
+    // Forwards, the highest position that was looked at; backwards, the lowest.
+    std::uint64_t covered() const noexcept { return covered_; }
+
+protected:
+    std::uint64_t covered_ = 0;
+};
+
+std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select);
+
+}  // namespace idem

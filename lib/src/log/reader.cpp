@@ -1,0 +1,167 @@
+#include "log/reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "idem/error.hpp"
+#include "log/decide.hpp"
+#include "log/pass.hpp"
+#include "storage/file_watch.hpp"
+
+namespace idem {
+
+bool query::matches(const event_view& e) const noexcept {
+    if (stream && e.stream() != *stream) return false;
+    if (e.revision() < from_revision) return false;
+    if (!types.empty() && std::find(types.begin(), types.end(), e.type()) == types.end()) {
+        return false;
+    }
+    const auto carried = [&e](const std::string& tag) { return e.has_tag(tag); };
+    if (!std::all_of(tags.begin(), tags.end(), carried)) return false;
+    if (correlation_id && e.correlation_id() != *correlation_id) return false;
+    if (since && e.time() < *since) return false;
+    return !until || e.time() < *until;
+}
+
+std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {
+    storage::cursor cursor(txn, tables.log);
+    const auto last = cursor.last();
+    return last ? storage::integer_key(last->first) : 0;
+}
+
+std::uint64_t log_reader::head() const {
+    const storage::read_transaction txn(*env_);
+    return head_of(txn, tables_);
+}
+
+std::optional<recorded_event> log_reader::find(const uuid& id) const {
+    const storage::read_transaction txn(*env_);
+    const auto position = find_id(txn, tables_, id);
+    if (!position) return std::nullopt;
+    return record_at(txn, tables_, *position).to_owned();
+}
+
+std::optional<recorded_event> log_reader::at(std::uint64_t position) const {
+    const storage::read_transaction txn(*env_);
+    if (position == 0 || position > head_of(txn, tables_)) return std::nullopt;
+    return record_at(txn, tables_, position).to_owned();
+}
+
+std::optional<stream_info> log_reader::find_stream(std::string_view stream) const {
+    const storage::read_transaction txn(*env_);
+    const auto last = last_of_stream(txn, tables_, stream);
+    if (!last) return std::nullopt;
+    return stream_info{std::string(last->stream), last->revision, last->position};
+}
+
+std::vector<stream_info> log_reader::streams(std::string_view after, std::size_t limit) const {
+    const storage::read_transaction txn(*env_);
+    std::vector<stream_info> found;
+    storage::cursor cursor(txn, tables_.streams);
+    // Keys of one stream begin with its name and a zero byte: a one byte behind it leads to the next.
+    auto entry = after.empty() ? cursor.first() : cursor.seek(std::string(after) + '\1');
+    while (entry && found.size() < limit) {
+        const std::string name(read_stream_entry(*entry).stream);
+        const auto last = last_of_stream(txn, tables_, name);
+        if (!last) break;
+        found.push_back({name, last->revision, last->position});
+        entry = cursor.seek(name + '\1');
+    }
+    return found;
+}
+
+std::uint64_t log_reader::count_streams() const {
+    constexpr std::size_t page = 1000;
+    std::uint64_t count = 0;
+    std::string after;
+    for (;;) {
+        const auto found = streams(after, page);
+        count += found.size();
+        if (found.size() < page) return count;
+        after = found.back().name;
+    }
+}
+
+std::vector<type_info> log_reader::types() const {
+    std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> counts;
+    std::pair<std::string, std::uint32_t> key;
+    read({}, [&](const event_view& e) {
+        key.first = e.type();
+        key.second = e.schema_version();
+        ++counts[key];
+        return true;
+    });
+    std::vector<type_info> found;
+    for (const auto& [type, events] : counts) found.push_back({type.first, type.second, events});
+    return found;
+}
+
+std::uint64_t log_reader::read(const query& select, const visit_event& visit) const {
+    auto pass = make_pass(tables_, select);
+    bool more = true;
+    while (more) {
+        const storage::read_transaction txn(*env_);
+        more = pass->run(txn, visit);
+    }
+    return pass->covered();
+}
+
+store::page log_reader::read_page(const query& select) const {
+    constexpr std::size_t page_bytes = 4 << 20;
+    constexpr std::size_t page_events = 4096;
+    store::page page;
+    std::size_t bytes = 0;
+    bool full = false;
+    const std::uint64_t covered = read(select, [&](const event_view& e) {
+        page.events.push_back(e.to_owned());
+        bytes += e.data().size() + sizeof(recorded_event);
+        full = bytes >= page_bytes || page.events.size() >= page_events;
+        return !full;
+    });
+    if (!full || page.events.size() >= select.limit) return page;
+    query next = select;
+    if (select.limit != query{}.limit) next.limit -= page.events.size();
+    if (select.direction == direction::backwards) {
+        if (covered <= select.from) return page;
+        next.to = covered - 1;
+    } else {
+        if (covered >= select.to) return page;
+        next.from = covered + 1;
+    }
+    page.next = std::move(next);
+    return page;
+}
+
+std::uint64_t log_reader::follow(const follow_options& options,
+                                 const std::function<bool(const recorded_event&)>& visit) const {
+    query select = options.select;
+    select.direction = direction::forwards;
+    select.to = query{}.to;
+    select.limit = query{}.limit;
+    storage::file_watch& watch = env_->watch();
+    const std::stop_callback wake(options.stop, [&watch] { watch.notify(); });
+    while (!options.stop.stop_requested()) {
+        const std::uint64_t ticket = watch.ticket();
+        const std::uint64_t end = head();
+        if (end < select.from) {
+            if (!options.wait) break;
+            watch.wait(ticket, std::chrono::seconds(10));
+            continue;
+        }
+        select.to = end;
+        for (std::optional<query> rest = select; rest;) {
+            const auto page = read_page(*rest);
+            for (const auto& e : page.events) {
+                if (options.stop.stop_requested()) return e.position - 1;
+                if (!visit(e)) return e.position;
+            }
+            rest = page.next;
+        }
+        select.from = end + 1;
+    }
+    return select.from - 1;
+}
+
+}  // namespace idem

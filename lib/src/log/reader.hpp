@@ -1,0 +1,50 @@
+// Reading the log in short transactions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "idem/read.hpp"
+#include "idem/store.hpp"
+#include "log/index.hpp"
+#include "log/record.hpp"
+#include "storage/storage.hpp"
+
+namespace idem {
+
+using visit_event = std::function<bool(const event_view&)>;  // false: stop
+
+// Any thread.
+class log_reader {
+public:
+    log_reader(std::shared_ptr<storage::environment> env, log_tables tables)
+        : env_(std::move(env)), tables_(tables) {}
+
+    std::uint64_t head() const;
+    std::optional<recorded_event> find(const uuid& id) const;
+    std::optional<recorded_event> at(std::uint64_t position) const;
+    std::optional<stream_info> find_stream(std::string_view stream) const;
+    std::vector<stream_info> streams(std::string_view after, std::size_t limit) const;
+    std::uint64_t count_streams() const;
+    std::vector<type_info> types() const;
+
+    // As the functions of idem::store of these names.
+    std::uint64_t read(const query& select, const visit_event& visit) const;
+    store::page read_page(const query& select) const;
+    std::uint64_t follow(const follow_options& options,
+                         const std::function<bool(const recorded_event&)>& visit) const;
+
+private:
+    std::shared_ptr<storage::environment> env_;
+    log_tables tables_;
+};
+
+// The last position of the log.
+std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables);
+
+}  // namespace idem

@@ -1,0 +1,273 @@
+#include "log/record.hpp"
+
+#include <flatbuffers/flatbuffers.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/hash.hpp"
+#include "event_generated.h"
+#include "idem/error.hpp"
+#include "idem/limits.hpp"
+#include "log/check.hpp"
+
+namespace idem {
+namespace {
+
+constexpr std::string_view json_content_type = "application/json";
+constexpr std::size_t checksum_bytes = 8;
+
+wire::Uuid to_wire(const uuid& id) {
+    return wire::Uuid(flatbuffers::span<const std::uint8_t, 16>(id.bytes));
+}
+
+uuid from_wire(const wire::Uuid& id) {
+    uuid result;
+    std::memcpy(result.bytes.data(), id.bytes()->Data(), result.bytes.size());
+    return result;
+}
+
+using text_offset = flatbuffers::Offset<flatbuffers::String>;
+
+text_offset optional_text(flatbuffers::FlatBufferBuilder& builder, std::string_view text) {
+    return text.empty() ? text_offset() : builder.CreateString(text.data(), text.size());
+}
+
+flatbuffers::Offset<flatbuffers::Vector<text_offset>> tags_of(
+    flatbuffers::FlatBufferBuilder& builder, const std::vector<std::string>& tags) {
+    if (tags.empty()) return {};
+    std::vector<std::string_view> sorted(tags.begin(), tags.end());
+    std::sort(sorted.begin(), sorted.end());
+    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+    std::vector<text_offset> offsets;
+    for (const auto tag : sorted) offsets.push_back(builder.CreateString(tag.data(), tag.size()));
+    return builder.CreateVector(offsets);
+}
+
+flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<wire::Entry>>> metadata_of(
+    flatbuffers::FlatBufferBuilder& builder,
+    const std::vector<std::pair<std::string, std::string>>& metadata) {
+    if (metadata.empty()) return {};
+    std::vector<flatbuffers::Offset<wire::Entry>> offsets;
+    for (const auto& [key, value] : metadata) {
+        const auto key_offset = builder.CreateString(key);
+        const auto value_offset = builder.CreateString(value);
+        offsets.push_back(wire::CreateEntry(builder, key_offset, value_offset));
+    }
+    return builder.CreateVector(offsets);
+}
+
+void encode(flatbuffers::FlatBufferBuilder& builder, const event& e, timestamp now) {
+    builder.Clear();
+    const auto metadata = metadata_of(builder, e.metadata);
+    const auto tags = tags_of(builder, e.tags);
+    const auto causation = optional_text(builder, e.causation_id);
+    const auto correlation = optional_text(builder, e.correlation_id);
+    // A FlatBuffers payload is read in place too, and may hold 8-byte fields.
+    builder.ForceVectorAlignment(e.data.size(), 1, 8);
+    const auto data = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(e.data.data()),
+                                           e.data.size());
+    const auto content_type = e.content_type == json_content_type
+                                  ? text_offset()
+                                  : optional_text(builder, e.content_type);
+    const auto type = builder.CreateString(e.type);
+    const auto stream = builder.CreateString(e.stream);
+    const wire::Head head(to_wire(e.id), 0, 0, e.time.value_or(now).time_since_epoch().count(), 0,
+                          to_wire({}), 0, e.schema_version, 0);
+
+    wire::EventBuilder record(builder);
+    record.add_head(&head);
+    record.add_stream(stream);
+    record.add_type(type);
+    record.add_content_type(content_type);
+    record.add_data(data);
+    record.add_tags(tags);
+    record.add_correlation_id(correlation);
+    record.add_causation_id(causation);
+    record.add_metadata(metadata);
+    builder.Finish(record.Finish());
+}
+
+const wire::Event& as_event(const void* record) noexcept {
+    return *static_cast<const wire::Event*>(record);
+}
+
+std::string_view text_of(const flatbuffers::String* text) noexcept {
+    return text ? std::string_view(text->c_str(), text->size()) : std::string_view();
+}
+
+}  // namespace
+
+encoded_batch::encoded_batch(std::span<const event> events) {
+    check_batch(events);
+    records_.reserve(events.size());
+    const timestamp now = std::chrono::time_point_cast<std::chrono::nanoseconds>(
+        std::chrono::system_clock::now());
+    flatbuffers::FlatBufferBuilder builder(512);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        check_event(events[i], i);
+        encode(builder, events[i], now);
+        const std::size_t size = builder.GetSize() + checksum_bytes;
+        assert(size % 8 == 0);
+        if (size > limits::event_bytes_max) refuse_size(events[i], i, size);
+        const std::size_t offset = buffer_.size();
+        if (offset + size > limits::batch_bytes_max) {
+            throw error(errc::invalid_input,
+                        fmt::format("the batch passes {} bytes at event {}; append it in parts",
+                                    limits::batch_bytes_max, i),
+                        {.index = i, .field = "batch"});
+        }
+        if (i == 0) buffer_.reserve(std::min(size * events.size() * 9 / 8, limits::batch_bytes_max));
+        buffer_.append(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
+        buffer_.append(checksum_bytes, '\0');
+        records_.push_back({offset, size, events[i].id});
+    }
+}
+
+event_view encoded_batch::view(std::size_t index) const noexcept {
+    return record_reader::trusted(
+        flatbuffers::GetRoot<wire::Event>(buffer_.data() + records_[index].offset));
+}
+
+std::string_view encoded_batch::stream(std::size_t index) const noexcept {
+    return view(index).stream();
+}
+
+void encoded_batch::place(std::size_t index, std::uint64_t position, std::uint64_t revision,
+                          const stamp& s) {
+    const slot& record = records_[index];
+    char* bytes = buffer_.data() + record.offset;
+    // The buffer is ours and not const; the generated code has accessors for reading only.
+    auto* head = const_cast<wire::Head*>(wire::GetEvent(bytes)->head());
+    *head = wire::Head(head->id(), position, revision, head->time(), s.clock, to_wire(s.origin),
+                       s.counter, head->schema_version(), 0);
+    const std::size_t sealed = record.size - checksum_bytes;
+    const std::uint64_t checksum = hash::of_bytes({bytes, sealed});
+    std::memcpy(bytes + sealed, &checksum, checksum_bytes);
+}
+
+std::string_view encoded_batch::record(std::size_t index) const noexcept {
+    return std::string_view(buffer_).substr(records_[index].offset, records_[index].size);
+}
+
+std::optional<record_reader::fault> record_reader::check(std::string_view record,
+                                                         std::uint64_t position) {
+    if (record.size() < checksum_bytes + 8 || record.size() > limits::event_bytes_max ||
+        record.size() % 8 != 0 || reinterpret_cast<std::uintptr_t>(record.data()) % 8 != 0) {
+        return fault{"record_malformed",
+                     fmt::format("the record at position {} has {} bytes, which no event has",
+                                 position, record.size())};
+    }
+    const std::size_t sealed = record.size() - checksum_bytes;
+    std::uint64_t checksum = 0;
+    std::memcpy(&checksum, record.data() + sealed, checksum_bytes);
+    if (checksum != hash::of_bytes(record.substr(0, sealed))) {
+        return fault{"record_checksum",
+                     fmt::format("the event at position {} does not match its checksum", position)};
+    }
+    // Tables: the event and its metadata. The depth is that of the schema.
+    flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(record.data()), sealed, 4,
+                                   limits::metadata_max + 1);
+    if (!wire::VerifyEventBuffer(verifier)) {
+        return fault{"record_malformed",
+                     fmt::format("the record at position {} is not an event", position)};
+    }
+    const auto& root = *wire::GetEvent(record.data());
+    if (root.head()->position() != position) {
+        return fault{"position_mismatch", fmt::format("the event at position {} says that it is at {}",
+                                                      position, root.head()->position())};
+    }
+    return std::nullopt;
+}
+
+event_view record_reader::open(std::string_view record, std::uint64_t position) {
+    if (const auto fault = check(record, position)) {
+        throw error(errc::corrupt,
+                    fault->message + "; run `idem verify` and restore a backup",
+                    {.position = position});
+    }
+    return event_view(wire::GetEvent(record.data()));
+}
+
+uuid event_view::id() const noexcept { return from_wire(as_event(record_).head()->id()); }
+std::uint64_t event_view::position() const noexcept { return as_event(record_).head()->position(); }
+std::uint64_t event_view::revision() const noexcept { return as_event(record_).head()->revision(); }
+std::string_view event_view::stream() const noexcept { return text_of(as_event(record_).stream()); }
+std::string_view event_view::type() const noexcept { return text_of(as_event(record_).type()); }
+std::uint32_t event_view::schema_version() const noexcept {
+    return as_event(record_).head()->schema_version();
+}
+std::string_view event_view::content_type() const noexcept {
+    const auto* text = as_event(record_).content_type();
+    return text ? text_of(text) : json_content_type;
+}
+std::string_view event_view::data() const noexcept {
+    const auto* data = as_event(record_).data();
+    return {reinterpret_cast<const char*>(data->Data()), data->size()};
+}
+timestamp event_view::time() const noexcept {
+    return timestamp(std::chrono::nanoseconds(as_event(record_).head()->time()));
+}
+stamp event_view::stamp() const noexcept {
+    const auto& head = *as_event(record_).head();
+    return {head.clock(), from_wire(head.origin()), head.counter()};
+}
+std::string_view event_view::correlation_id() const noexcept {
+    return text_of(as_event(record_).correlation_id());
+}
+std::string_view event_view::causation_id() const noexcept {
+    return text_of(as_event(record_).causation_id());
+}
+std::size_t event_view::tag_count() const noexcept {
+    const auto* tags = as_event(record_).tags();
+    return tags ? tags->size() : 0;
+}
+std::string_view event_view::tag(std::size_t index) const noexcept {
+    return text_of(as_event(record_).tags()->Get(static_cast<flatbuffers::uoffset_t>(index)));
+}
+bool event_view::has_tag(std::string_view wanted) const noexcept {
+    for (std::size_t i = 0; i < tag_count(); ++i) {
+        if (tag(i) == wanted) return true;
+    }
+    return false;
+}
+std::size_t event_view::metadata_count() const noexcept {
+    const auto* entries = as_event(record_).metadata();
+    return entries ? entries->size() : 0;
+}
+std::pair<std::string_view, std::string_view> event_view::metadata(std::size_t index) const noexcept {
+    const auto* entry =
+        as_event(record_).metadata()->Get(static_cast<flatbuffers::uoffset_t>(index));
+    return {text_of(entry->key()), text_of(entry->value())};
+}
+std::optional<std::string_view> event_view::metadata(std::string_view key) const noexcept {
+    for (std::size_t i = 0; i < metadata_count(); ++i) {
+        if (const auto [name, value] = metadata(i); name == key) return value;
+    }
+    return std::nullopt;
+}
+
+recorded_event event_view::to_owned() const {
+    recorded_event e;
+    e.id = id();
+    e.stream = stream();
+    e.type = type();
+    e.schema_version = schema_version();
+    e.content_type = content_type();
+    e.data = data();
+    for (std::size_t i = 0; i < tag_count(); ++i) e.tags.emplace_back(tag(i));
+    e.time = time();
+    e.correlation_id = correlation_id();
+    e.causation_id = causation_id();
+    for (std::size_t i = 0; i < metadata_count(); ++i) {
+        const auto [key, value] = metadata(i);
+        e.metadata.emplace_back(key, value);
+    }
+    e.position = position();
+    e.revision = revision();
+    e.stamp = stamp();
+    return e;
+}
+
+}  // namespace idem

@@ -1,0 +1,62 @@
+// The encoding of events, and the only file that knows it (schemas/event.fbs). A record is encoded by the
+// caller's thread, completed in place by the writer, and read in place by everybody.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idem/event.hpp"
+
+namespace idem {
+
+// A batch of checked and encoded events, back to back in one buffer.
+class encoded_batch {
+public:
+    // Checks every event against limits and rules, in order; throws invalid_input naming the first event
+    // and field that break one. Events without a time get the present one.
+    explicit encoded_batch(std::span<const event> events);
+
+    std::size_t size() const noexcept { return records_.size(); }
+    std::size_t bytes() const noexcept { return buffer_.size(); }
+
+    event_view view(std::size_t index) const noexcept;
+    const uuid& id(std::size_t index) const noexcept { return records_[index].id; }
+    std::string_view stream(std::size_t index) const noexcept;
+
+    // Fills in what the writer knows and seals the record with its checksum; may be repeated.
+    void place(std::size_t index, std::uint64_t position, std::uint64_t revision, const stamp& s);
+    std::string_view record(std::size_t index) const noexcept;
+
+private:
+    struct slot {
+        std::size_t offset;
+        std::size_t size;
+        uuid id;
+    };
+    std::vector<slot> records_;
+    std::string buffer_;  // the allocator aligns it to 16, and each record's size is a multiple of 8
+};
+
+class record_reader {
+public:
+    // Verifies checksum and structure; throws corrupt, naming the position it was read at.
+    static event_view open(std::string_view record, std::uint64_t position);
+
+    // What is wrong with a record, in the words of idem::finding; nullopt: it is sound.
+    struct fault {
+        std::string_view kind;
+        std::string message;
+    };
+    static std::optional<fault> check(std::string_view record, std::uint64_t position);
+
+    static event_view trusted(const void* root) noexcept { return event_view(root); }
+};
+
+// As first_difference of two events, in place.
+std::optional<std::string_view> first_difference(const event_view& a, const event_view& b);
+
+}  // namespace idem

@@ -1,0 +1,24 @@
+// idem::state over rows in an environment, and replay of the log into a scratch one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "idem/state.hpp"
+#include "projection/runner.hpp"
+
+namespace idem {
+
+state make_state(const projection_place& place, const projection_record& record,
+                 std::function<std::string(std::string_view)> row_to_json);
+
+// Folds the log from its beginning up to `position` into a scratch environment, which goes with the last
+// copy of the state. Throws handler_failed.
+state replay_log(const std::shared_ptr<storage::environment>& events, log_tables tables,
+                 const projection& p, std::uint64_t position,
+                 const std::function<void(std::uint64_t)>& progress);
+
+}  // namespace idem

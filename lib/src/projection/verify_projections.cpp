@@ -1,0 +1,95 @@
+#include "projection/verify_projections.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+#include "idem/error.hpp"
+#include "log/catalog.hpp"
+#include "log/reader.hpp"
+#include "projection/catalog.hpp"
+#include "projection/kept_state.hpp"
+
+namespace idem {
+namespace {
+
+using hash::operator+;
+
+// The rows and the catalog entry must be of one snapshot, so this is one transaction as long as it takes
+// to read the rows once.
+state_digest digest_of_rows(const storage::transaction& txn, storage::table rows) {
+    state_digest digest;
+    storage::cursor cursor(txn, rows);
+    for (auto entry = cursor.first(); entry; entry = cursor.next()) {
+        digest = digest + hash::of_row(entry->first, entry->second);
+    }
+    return digest;
+}
+
+// The record as it was found; nullopt where a replay would tell nothing more.
+std::optional<projection_record> check_rows(storage::environment& env, const log_tables& tables,
+                                            std::uint64_t head, const projection_record& listed,
+                                            finding_list& found) {
+    const std::string subject = fmt::format("{}@{}", listed.name, listed.version);
+    const auto rows = env.find_table(state_table_name(listed.name, listed.version));
+    const auto catalog = env.find_table(catalog_name);
+    const storage::read_transaction txn(env);
+    auto record = read_projection(txn, *catalog, listed.name, listed.version);
+    if (!record) return std::nullopt;  // dropped since
+    // The head was read before; appends and inline projections may have gone on since.
+    const std::uint64_t now = std::max(head, head_of(txn, tables));
+    if (record->checkpoint > now) {
+        found.add({"checkpoint", record->checkpoint, subject,
+                   fmt::format("projection {} has applied position {}, beyond the log's last, {}; "
+                               "restore a backup",
+                               subject, record->checkpoint, now)});
+        return std::nullopt;
+    }
+    const state_digest actual = rows ? digest_of_rows(txn, *rows) : state_digest{};
+    if (actual == record->digest) return record;
+    found.add({"state_digest", record->checkpoint, subject,
+               fmt::format("the rows of projection {} do not match the digest of their last commit: "
+                           "{} instead of {}; replay it under a new version",
+                           subject, to_string(actual), to_string(record->digest))});
+    return std::nullopt;
+}
+
+void compare_with_replay(const std::shared_ptr<storage::environment>& env,
+                         const log_tables& tables, const projection& p,
+                         const projection_record& record, finding_list& found) {
+    const std::string subject = fmt::format("{}@{}", record.name, record.version);
+    if (!record.skipped.empty()) return;  // a replay would not skip what a person did
+    const state replayed = replay_log(env, tables, p, record.checkpoint, {});
+    if (replayed.digest() == record.digest) return;
+    found.add({"state_mismatch", record.checkpoint, subject,
+               fmt::format("the rows of projection {} differ from a replay of the log up to {}: the "
+                           "fold has changed without a new version, or is not pure",
+                           subject, record.checkpoint)});
+}
+
+}  // namespace
+
+void verify_projections(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
+                        std::uint64_t head, const verify_options& options, finding_list& found) {
+    const auto catalog = env->find_table(catalog_name);
+    std::vector<projection_record> records;
+    {
+        const storage::read_transaction txn(*env);
+        records = list_projections(txn, *catalog);
+    }
+    for (const projection_record& listed : records) {
+        if (found.full()) return;
+        const auto record = check_rows(*env, tables, head, listed, found);
+        if (!record) continue;
+        const auto given = std::find_if(
+            options.projections.begin(), options.projections.end(), [&](const projection& p) {
+                return p.name == record->name && p.version == record->version;
+            });
+        if (given != options.projections.end()) {
+            compare_with_replay(env, tables, *given, *record, found);
+        }
+    }
+}
+
+}  // namespace idem

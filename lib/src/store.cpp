@@ -1,0 +1,149 @@
+#include "idem/store.hpp"
+
+#include "backup.hpp"
+#include "log/appender.hpp"
+#include "log/catalog.hpp"
+#include "log/reader.hpp"
+#include "projection/kept_state.hpp"
+#include "projection/projections.hpp"
+#include "projection/snapshots.hpp"
+#include "storage/storage.hpp"
+
+namespace idem {
+namespace {
+
+std::shared_ptr<storage::environment> open_environment(const std::filesystem::path& folder,
+                                                       const open_options& options) {
+    storage::environment_options wanted;
+    wanted.read_only = options.read_only;
+    wanted.map_bytes = options.map_bytes;
+    wanted.allow_network_file_system = options.allow_network_file_system;
+    if (options.create && !options.read_only && !std::filesystem::exists(folder / "data.mdb")) {
+        storage::environment::create(folder, wanted, write_new_store);
+    }
+    return storage::environment::open(folder, wanted);
+}
+
+}  // namespace
+
+class store::impl {
+public:
+    impl(const std::filesystem::path& folder, const open_options& options)
+        : path(folder),
+          env(open_environment(folder, options)),
+          info(read_store_info(*env)),
+          tables(log_tables::open(*env)),
+          reader(env, tables),
+          projections(env, tables),
+          writer(env, tables, info.origin, projections) {}
+
+    const std::filesystem::path path;
+    const std::shared_ptr<storage::environment> env;
+    const store_info info;
+    const log_tables tables;
+    const log_reader reader;
+    projection_set projections;
+    appender writer;
+};
+
+store::store(const std::filesystem::path& folder, open_options options)
+    : impl_(std::make_unique<impl>(folder, options)) {}
+store::~store() = default;
+store::store(store&&) noexcept = default;
+store& store::operator=(store&&) noexcept = default;
+
+const std::filesystem::path& store::path() const noexcept { return impl_->path; }
+
+append_result store::append(std::span<const event> batch, expected_revision expected) {
+    return impl_->writer.append(encoded_batch(batch), expected);
+}
+append_result store::append(std::initializer_list<event> batch, expected_revision expected) {
+    return append(std::span<const event>(batch.begin(), batch.size()), expected);
+}
+append_result store::append(const event& one, expected_revision expected) {
+    return append(std::span<const event>(&one, 1), expected);
+}
+
+std::uint64_t store::head() const { return impl_->reader.head(); }
+std::optional<recorded_event> store::find(const uuid& id) const { return impl_->reader.find(id); }
+std::optional<recorded_event> store::at(std::uint64_t position) const {
+    return impl_->reader.at(position);
+}
+std::optional<stream_info> store::find_stream(std::string_view stream) const {
+    return impl_->reader.find_stream(stream);
+}
+std::uint64_t store::read_views(const query& select,
+                                const std::function<bool(const event_view&)>& visit) const {
+    return impl_->reader.read(select, visit);
+}
+store::page store::read_page(const query& select) const { return impl_->reader.read_page(select); }
+std::uint64_t store::follow(const follow_options& options,
+                            const std::function<bool(const recorded_event&)>& visit) const {
+    return impl_->reader.follow(options, visit);
+}
+std::vector<stream_info> store::streams(std::string_view after, std::size_t limit) const {
+    return impl_->reader.streams(after, limit);
+}
+std::vector<type_info> store::types() const { return impl_->reader.types(); }
+
+void store::run(const projection& p, projection_mode mode) { impl_->projections.run(p, mode); }
+std::uint64_t store::catch_up(std::string_view name) { return impl_->projections.catch_up(name); }
+bool store::wait_for(std::string_view name, std::uint64_t position,
+                     std::chrono::milliseconds timeout) const {
+    return impl_->projections.wait_for(name, position, timeout);
+}
+void store::skip_failed_event(std::string_view name, std::string_view reason) {
+    impl_->projections.skip_failed_event(name, reason);
+}
+std::vector<projection_info> store::projections() const { return impl_->projections.list(); }
+std::optional<projection_info> store::find_projection(std::string_view name) const {
+    return impl_->projections.find(name);
+}
+state store::state(std::string_view name) const { return impl_->projections.state(name); }
+state store::replay(const projection& p, std::uint64_t position,
+                    const std::function<void(std::uint64_t)>& progress) const {
+    return replay_log(impl_->env, impl_->tables, p, position, progress);
+}
+
+std::optional<store::kept_value> store::load_snapshot(std::string_view name, std::uint32_t version,
+                                                    std::string_view stream) const {
+    auto found = load_fold_snapshot(*impl_->env, name, version, stream);
+    if (!found) return std::nullopt;
+    return kept_value{found->revision, std::move(found->row)};
+}
+void store::save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,
+                          const kept_value& value) const {
+    save_fold_snapshot(*impl_->env, name, version, stream, {value.revision, value.row});
+}
+
+store_stats store::stats() const {
+    const auto measured = impl_->env->stats();
+    store_stats result;
+    result.path = impl_->path.string();
+    result.id = impl_->info.id;
+    result.format_version = impl_->info.format_version;
+    result.created = impl_->info.created;
+    result.events = head();
+    result.streams = impl_->reader.count_streams();
+    result.file_bytes = measured.file_bytes;
+    result.used_bytes = measured.used_bytes;
+    result.map_bytes = measured.map_bytes;
+    result.readers = measured.readers;
+    result.reader_slots = measured.reader_slots;
+    result.oldest_reader_lag = measured.oldest_reader_lag;
+    for (const auto& name : impl_->env->table_names()) {
+        const auto order = name == "log" ? storage::key_order::integer : storage::key_order::bytes;
+        const auto table = impl_->env->find_table(name, order);
+        const storage::read_transaction txn(*impl_->env);
+        if (!table) continue;
+        const auto size = txn.stats(*table);
+        result.tables.push_back({name, size.entries, size.bytes});
+    }
+    return result;
+}
+
+void store::backup(const std::filesystem::path& target) const {
+    copy_store(*impl_->env, target);
+}
+
+}  // namespace idem

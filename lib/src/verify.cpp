@@ -1,0 +1,33 @@
+#include "idem/verify.hpp"
+
+#include "idem/error.hpp"
+#include "log/catalog.hpp"
+#include "log/verify_log.hpp"
+#include "projection/verify_projections.hpp"
+#include "storage/storage.hpp"
+
+namespace idem {
+
+verify_report verify(const std::filesystem::path& folder, const verify_options& options) {
+    verify_report report;
+    finding_list found(options, report);
+    storage::environment_options read_only;
+    read_only.read_only = true;
+    try {
+        const auto env = storage::environment::open(folder, read_only);
+        read_store_info(*env);
+        const log_tables tables = log_tables::open(*env);
+        const std::uint64_t head = verify_log(*env, tables, found);
+        if (!found.full()) verify_projections(env, tables, head, options, found);
+    } catch (const error& e) {
+        switch (e.code()) {
+            case errc::corrupt: found.add({"unreadable", e.place().position, "", e.what()}); break;
+            case errc::not_a_store:
+            case errc::unsupported_format: found.add({"format", std::nullopt, "", e.what()}); break;
+            default: throw;  // it could not be looked at: nothing is known of it
+        }
+    }
+    return report;
+}
+
+}  // namespace idem
