@@ -37,7 +37,7 @@ struct finding {
 
 struct verify_options {
     std::span<const projection>
-        projections;  // replayed and compared where the store keeps their rows
+        projections = {};  // replayed and compared where the store keeps their rows
     std::function<void(std::uint64_t position, std::uint64_t head)> progress = {};
     std::function<void(const finding&)> report = {};  // each finding as it is made
     std::size_t findings_max = 1000;             // then the walk stops

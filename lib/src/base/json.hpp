@@ -35,6 +35,10 @@ void each_member(
     std::string_view object,
     const std::function<void(std::string name, kind type, std::string_view raw)>& visit);
 
+// Walks the items of an array likewise.
+void each_item(std::string_view array,
+               const std::function<void(kind type, std::string_view raw)>& visit);
+
 kind kind_of(std::string_view raw);  // of a checked value
 std::string decode_string(
     std::string_view raw);  // a checked string with its quotes -> its text in UTF-8

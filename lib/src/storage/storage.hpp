@@ -24,6 +24,10 @@
 
 #include "idem/error.hpp"
 
+// LMDB's own, left incomplete here.
+struct MDB_txn;
+struct MDB_cursor;
+
 namespace idem::storage {
 
 class environment;
@@ -40,12 +44,10 @@ public:
     table() = default;
     friend bool operator==(table, table) = default;
 
+    explicit table(unsigned handle) noexcept : handle_(handle) {}  // for this room only
+    unsigned raw() const noexcept { return handle_; }
+
 private:
-    friend class environment;
-    friend class read_transaction;
-    friend class write_transaction;
-    friend class cursor;
-    explicit table(unsigned handle) noexcept : handle_(handle) {}
     unsigned handle_ = 0;
 };
 
@@ -109,6 +111,9 @@ public:
     // A table by name; nullopt where it does not exist. Opened handles are kept for the next call.
     std::optional<table> find_table(std::string_view name, key_order order = key_order::bytes);
 
+    // The names of all tables.
+    std::vector<std::string> table_names() const;
+
     // Doubles the map, or takes over a size that another process has set. Waits until no
     // transaction of this process is live; throws busy when that takes more than half a minute,
     // map_full if refused.
@@ -125,11 +130,13 @@ public:
     // The wake-up call for whoever waits for a commit, of this process or another.
     file_watch& watch() noexcept;
 
-private:
-    friend class read_transaction;
-    friend class write_transaction;
-    struct state;
+    struct state;  // seen in this room only
     explicit environment(std::unique_ptr<state> s) noexcept;
+    state& internals() const noexcept { return *state_; }
+
+private:
+    static std::shared_ptr<environment> create_empty(const std::filesystem::path& folder,
+                                                     const environment_options& options);
     std::unique_ptr<state> state_;
 };
 
@@ -144,13 +151,15 @@ public:
     table_stats stats(table t) const;
     std::uint64_t id() const noexcept;  // rises with each commit; a reader has that of its snapshot
 
+    // For this room only.
+    MDB_txn* raw() const noexcept { return handle_; }
+    const environment& owner() const noexcept { return *environment_; }
+
 protected:
-    transaction() = default;
+    explicit transaction(environment& env) noexcept : environment_(&env) {}
     ~transaction() = default;
-    friend class cursor;
-    struct handle;  // MDB_txn, seen in .cpp files only
-    handle* handle_ = nullptr;
-    environment* environment_ = nullptr;
+    environment* environment_;
+    MDB_txn* handle_ = nullptr;
 };
 
 // A snapshot. Keep it short: while it lives, no page freed after it is reused. Takes over a map
@@ -170,7 +179,6 @@ public:
 
     // Finds a table, or makes it within this transaction.
     table open_table(std::string_view name, key_order order = key_order::bytes);
-    void drop_table(table t);   // with its rows; the handle is void after the commit
     void clear_table(table t);  // its rows only
 
     void put(table t, std::string_view key, std::string_view value);
@@ -182,6 +190,9 @@ public:
     // On disk when it returns. Throws no_space or io where nothing was written, outcome_unknown
     // where it may have been. Use storage::write rather than this.
     void commit();
+
+private:
+    void end(bool committed) noexcept;
 };
 
 // Runs `body(write_transaction&)` and commits. Runs it again, from nothing, where the map had to
@@ -218,9 +229,9 @@ public:
     std::optional<entry> seek(std::uint64_t key);     // key_order::integer
 
 private:
-    struct handle;
-    handle* handle_ = nullptr;
-    std::optional<entry> move(int operation);
+    std::optional<entry> move(std::string_view key, int operation);
+    const transaction* transaction_;
+    MDB_cursor* handle_ = nullptr;
 };
 
 // Keys of key_order::integer tables.

@@ -1,0 +1,431 @@
+#include "base/json.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "base/json_number.hpp"
+#include "base/text.hpp"
+#include "idem/limits.hpp"
+
+namespace idem::json {
+namespace {
+
+bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+int hex_value(char c) noexcept {
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+// Four hexadecimal digits at `at`; -1 where they are not.
+int code_unit(std::string_view text, std::size_t at) noexcept {
+    if (at + 4 > text.size()) return -1;
+    int unit = 0;
+    for (std::size_t i = at; i < at + 4; ++i) {
+        const int value = hex_value(text[i]);
+        if (value < 0) return -1;
+        unit = unit << 4 | value;
+    }
+    return unit;
+}
+
+bool is_high_surrogate(int unit) noexcept { return unit >= 0xd800 && unit <= 0xdbff; }
+bool is_low_surrogate(int unit) noexcept { return unit >= 0xdc00 && unit <= 0xdfff; }
+
+// Checks one value without recursion: the kinds of the open containers stand on a stack of bits.
+class checker {
+public:
+    explicit checker(std::string_view text) : text_(text) {}
+
+    std::optional<fault> run() {
+        if (const auto bad = text::invalid_utf8(text_)) return fault{*bad, "not UTF-8"};
+        space();
+        bool value_wanted = true;
+        while (!fault_) {
+            if (value_wanted) {
+                value_wanted = value();
+            } else if (depth_ == 0) {
+                break;
+            } else {
+                value_wanted = after_value();
+            }
+        }
+        if (!fault_ && at_ != text_.size()) fail("expected the end");
+        return fault_;
+    }
+
+private:
+    // True: another value must follow, as an opened container has one.
+    bool value() {
+        switch (peek()) {
+            case '{': return open(true);
+            case '[': return open(false);
+            case '"': string(); break;
+            case 't': literal("true"); break;
+            case 'f': literal("false"); break;
+            case 'n': literal("null"); break;
+            default: number(); break;
+        }
+        space();
+        return false;
+    }
+
+    bool open(bool object) {
+        if (depth_ == limits::json_depth_max) {
+            fail("nested too deeply");
+            return false;
+        }
+        ++at_;
+        objects_[depth_++] = object;
+        space();
+        if (peek() == (object ? '}' : ']')) {
+            close();
+            return false;
+        }
+        if (object) name();
+        return true;
+    }
+
+    void close() {
+        ++at_;
+        --depth_;
+        space();
+    }
+
+    bool after_value() {
+        const bool object = objects_[depth_ - 1];
+        if (peek() == ',') {
+            ++at_;
+            space();
+            if (object) name();
+            return true;
+        }
+        if (peek() == (object ? '}' : ']')) {
+            close();
+        } else {
+            fail(object ? "expected ',' or '}'" : "expected ',' or ']'");
+        }
+        return false;
+    }
+
+    void name() {
+        if (peek() != '"') return fail("expected a name in quotes");
+        string();
+        space();
+        if (peek() != ':') return fail("expected ':'");
+        ++at_;
+        space();
+    }
+
+    void string() {
+        ++at_;
+        while (!fault_) {
+            while (at_ < text_.size() && static_cast<std::uint8_t>(text_[at_]) >= 0x20 &&
+                   text_[at_] != '"' && text_[at_] != '\\') {
+                ++at_;
+            }
+            if (at_ == text_.size()) return fail("a string without its end");
+            if (text_[at_] == '"') {
+                ++at_;
+                return;
+            }
+            if (text_[at_] != '\\') return fail("a control character in a string");
+            escape();
+        }
+    }
+
+    void escape() {
+        ++at_;
+        const char c = peek();
+        if (c != 'u') {
+            if (std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos || c == '\0') {
+                return fail("an unknown escape");
+            }
+            ++at_;
+            return;
+        }
+        const int unit = code_unit(text_, at_ + 1);
+        if (unit < 0) return fail("\\u without four hexadecimal digits");
+        at_ += 5;
+        if (is_low_surrogate(unit)) return fail("a surrogate without its pair");
+        if (!is_high_surrogate(unit)) return;
+        if (peek() != '\\' || at_ + 1 >= text_.size() || text_[at_ + 1] != 'u' ||
+            !is_low_surrogate(code_unit(text_, at_ + 2))) {
+            return fail("a surrogate without its pair");
+        }
+        at_ += 6;
+    }
+
+    void number() {
+        const std::size_t start = at_;
+        if (peek() == '-') ++at_;
+        if (peek() == '0') {
+            ++at_;
+        } else if (!digits()) {
+            at_ = start;
+            return fail("expected a value");
+        }
+        if (peek() == '.') {
+            ++at_;
+            if (!digits()) return fail("expected a digit");
+        }
+        if (peek() == 'e' || peek() == 'E') {
+            ++at_;
+            if (peek() == '+' || peek() == '-') ++at_;
+            if (!digits()) return fail("expected a digit");
+        }
+    }
+
+    bool digits() {
+        const std::size_t start = at_;
+        while (is_digit(peek())) ++at_;
+        return at_ != start;
+    }
+
+    void literal(std::string_view word) {
+        if (text_.substr(at_, word.size()) != word) return fail("expected a value");
+        at_ += word.size();
+    }
+
+    void space() {
+        while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+    }
+    char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+    void fail(const char* reason) {
+        if (!fault_) fault_ = fault{at_, reason};
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    std::size_t depth_ = 0;
+    bool objects_[limits::json_depth_max] = {};
+    std::optional<fault> fault_;
+};
+
+void append_utf8(std::string& out, std::uint32_t point) {
+    if (point < 0x80) {
+        out.push_back(static_cast<char>(point));
+    } else if (point < 0x800) {
+        out.push_back(static_cast<char>(0xc0 | point >> 6));
+        out.push_back(static_cast<char>(0x80 | (point & 63)));
+    } else if (point < 0x10000) {
+        out.push_back(static_cast<char>(0xe0 | point >> 12));
+        out.push_back(static_cast<char>(0x80 | (point >> 6 & 63)));
+        out.push_back(static_cast<char>(0x80 | (point & 63)));
+    } else {
+        out.push_back(static_cast<char>(0xf0 | point >> 18));
+        out.push_back(static_cast<char>(0x80 | (point >> 12 & 63)));
+        out.push_back(static_cast<char>(0x80 | (point >> 6 & 63)));
+        out.push_back(static_cast<char>(0x80 | (point & 63)));
+    }
+}
+
+// The end of the checked value that begins at `at`.
+std::size_t end_of_value(std::string_view text, std::size_t at) {
+    std::size_t depth = 0;
+    bool quoted = false;
+    for (; at < text.size(); ++at) {
+        const char c = text[at];
+        if (quoted) {
+            if (c == '\\') {
+                ++at;
+            } else if (c == '"') {
+                quoted = false;
+                if (depth == 0) return at + 1;
+            }
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            ++depth;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0) return at;
+            if (--depth == 0) return at + 1;
+        } else if (depth == 0 && (c == ',' || c == ':' || is_space(c))) {
+            return at;
+        }
+    }
+    return at;
+}
+
+std::size_t skip_space(std::string_view text, std::size_t at) {
+    while (at < text.size() && is_space(text[at])) ++at;
+    return at;
+}
+
+// Calls visit(raw) for each element between the brackets of a checked container; names of members are
+// elements too.
+template <class Visit>
+void each_element(std::string_view container, Visit&& visit) {
+    std::size_t at = skip_space(container, 0) + 1;
+    for (;;) {
+        at = skip_space(container, at);
+        if (container[at] == '}' || container[at] == ']') return;
+        if (container[at] == ',' || container[at] == ':') {
+            ++at;
+            continue;
+        }
+        const std::size_t end = end_of_value(container, at);
+        visit(container.substr(at, end - at));
+        at = end;
+    }
+}
+
+// RFC 8785 sorts names by their UTF-16 code units. Code points beyond U+FFFF are surrogates there, which
+// come before U+E000..U+FFFF; otherwise the order is that of UTF-8.
+bool utf16_less(std::string_view a, std::string_view b) {
+    const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    if (x == a.end() || y == b.end()) return x == a.end() && y != b.end();
+    const auto rank = [](char c) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        return byte >= 0xf0 ? 0xed * 16 + 1 + (byte - 0xf0) : byte * 16;  // between U+D7FF and U+E000
+    };
+    return rank(*x) < rank(*y);
+}
+
+void write_string(std::string& out, std::string_view decoded) {
+    out.push_back('"');
+    for (const char c : decoded) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        if (c == '"' || c == '\\') {
+            out.push_back('\\');
+            out.push_back(c);
+        } else if (byte < 0x20) {
+            out += fmt::format("\\u{:04x}", byte);
+        } else {
+            out.push_back(c);
+        }
+    }
+    out.push_back('"');
+}
+
+void write_canonical(std::string& out, std::string_view raw);  // depth bounded by check()
+
+void write_object(std::string& out, std::string_view raw) {
+    std::vector<std::pair<std::string, std::string_view>> members;
+    each_member(raw, [&](std::string name, kind, std::string_view value) {
+        members.emplace_back(std::move(name), value);
+    });
+    std::stable_sort(members.begin(), members.end(),
+                     [](const auto& a, const auto& b) { return utf16_less(a.first, b.first); });
+    out.push_back('{');
+    for (const auto& [name, value] : members) {
+        if (out.back() != '{') out.push_back(',');
+        write_string(out, name);
+        out.push_back(':');
+        write_canonical(out, value);
+    }
+    out.push_back('}');
+}
+
+void write_canonical(std::string& out, std::string_view raw) {
+    switch (kind_of(raw)) {
+        case kind::object: return write_object(out, raw);
+        case kind::array: {
+            out.push_back('[');
+            bool first = true;
+            each_element(raw, [&](std::string_view element) {
+                if (!first) out.push_back(',');
+                first = false;
+                write_canonical(out, element);
+            });
+            out.push_back(']');
+            return;
+        }
+        case kind::string: return write_string(out, decode_string(raw));
+        case kind::number: out += canonical_number(raw); return;
+        case kind::boolean:
+        case kind::null: out += raw; return;
+    }
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t start = skip_space(text, 0);
+    std::size_t end = text.size();
+    while (end > start && is_space(text[end - 1])) --end;
+    return text.substr(start, end - start);
+}
+
+}  // namespace
+
+std::optional<fault> check(std::string_view text) { return checker(text).run(); }
+
+kind kind_of(std::string_view raw) {
+    switch (raw[skip_space(raw, 0)]) {
+        case '{': return kind::object;
+        case '[': return kind::array;
+        case '"': return kind::string;
+        case 't':
+        case 'f': return kind::boolean;
+        case 'n': return kind::null;
+        default: return kind::number;
+    }
+}
+
+std::string decode_string(std::string_view raw) {
+    raw = raw.substr(1, raw.size() - 2);
+    std::string out;
+    out.reserve(raw.size());
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+        if (raw[i] != '\\') {
+            out.push_back(raw[i]);
+            continue;
+        }
+        switch (const char c = raw[++i]) {
+            case 'b': out.push_back('\b'); break;
+            case 'f': out.push_back('\f'); break;
+            case 'n': out.push_back('\n'); break;
+            case 'r': out.push_back('\r'); break;
+            case 't': out.push_back('\t'); break;
+            case 'u': {
+                auto point = static_cast<std::uint32_t>(code_unit(raw, i + 1));
+                i += 4;
+                if (is_high_surrogate(static_cast<int>(point))) {
+                    const auto low = static_cast<std::uint32_t>(code_unit(raw, i + 3));
+                    point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+                    i += 6;
+                }
+                append_utf8(out, point);
+                break;
+            }
+            default: out.push_back(c); break;
+        }
+    }
+    return out;
+}
+
+void each_member(
+    std::string_view object,
+    const std::function<void(std::string name, kind type, std::string_view raw)>& visit) {
+    std::optional<std::string> name;
+    each_element(object, [&](std::string_view raw) {
+        if (!name) {
+            name = decode_string(raw);
+        } else {
+            visit(std::move(*name), kind_of(raw), raw);
+            name.reset();
+        }
+    });
+}
+
+void each_item(std::string_view array,
+               const std::function<void(kind type, std::string_view raw)>& visit) {
+    each_element(array, [&](std::string_view raw) { visit(kind_of(raw), raw); });
+}
+
+std::string canonical(std::string_view text) {
+    std::string out;
+    write_canonical(out, trimmed(text));
+    return out;
+}
+
+bool same_value(std::string_view a, std::string_view b) {
+    return a == b || canonical(a) == canonical(b);
+}
+
+}  // namespace idem::json

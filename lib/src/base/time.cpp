@@ -1,0 +1,115 @@
+// Times as RFC 3339 writes them.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <limits>
+
+#include "base/text.hpp"
+#include "idem/cloudevents.hpp"
+#include "idem/error.hpp"
+
+namespace idem {
+namespace {
+
+using namespace std::chrono;
+
+class time_parser {
+public:
+    explicit time_parser(std::string_view text) : text_(text) {}
+
+    timestamp run() {
+        const year_month_day date{year(digits(4)), (expect('-'), month(unsigned_digits())),
+                                  (expect('-'), day(unsigned_digits()))};
+        if (!date.ok()) fail("no such day");
+        if (at_ >= text_.size() || (text_[at_] != 'T' && text_[at_] != 't' && text_[at_] != ' ')) {
+            fail("'T' and a time of day are missing");
+        }
+        ++at_;
+        const int hour = digits(2);
+        expect(':');
+        const int minute = digits(2);
+        expect(':');
+        const int second = digits(2);  // 60: a leap second, counted as the next
+        if (hour > 23 || minute > 59 || second > 60) fail("no such time of day");
+        const nanoseconds part = fraction();
+        const minutes ahead = offset();
+        if (at_ != text_.size()) fail("something follows the time");
+        const seconds whole = sys_days(date).time_since_epoch() + hours(hour) + minutes(minute) +
+                              seconds(second) - ahead;
+        constexpr auto last = duration_cast<seconds>(nanoseconds::max()) - seconds(1);
+        if (whole > last || whole < -last) fail("beyond the years 1678 to 2261");
+        return timestamp(nanoseconds(whole) + part);
+    }
+
+private:
+    nanoseconds fraction() {
+        if (at_ >= text_.size() || text_[at_] != '.') return nanoseconds(0);
+        ++at_;
+        std::int64_t value = 0;
+        int count = 0;
+        for (; at_ < text_.size() && is_digit(text_[at_]); ++at_, ++count) {
+            if (count < 9) value = value * 10 + (text_[at_] - '0');
+        }
+        if (count == 0) fail("a digit is missing behind '.'");
+        for (; count < 9; ++count) value *= 10;
+        return nanoseconds(value);
+    }
+
+    minutes offset() {
+        const char sign = at_ < text_.size() ? text_[at_++] : '\0';
+        if (sign == 'Z' || sign == 'z') return minutes(0);
+        if (sign != '+' && sign != '-') fail("the offset from UTC is missing: 'Z' or +hh:mm");
+        const int hour = digits(2);
+        expect(':');
+        const int minute = digits(2);
+        if (hour > 23 || minute > 59) fail("no such offset from UTC");
+        return minutes((sign == '-' ? -1 : 1) * (hour * 60 + minute));
+    }
+
+    int digits(int count) {
+        int value = 0;
+        for (int i = 0; i < count; ++i, ++at_) {
+            if (at_ >= text_.size() || !is_digit(text_[at_])) fail("a digit is missing");
+            value = value * 10 + (text_[at_] - '0');
+        }
+        return value;
+    }
+    unsigned unsigned_digits() { return static_cast<unsigned>(digits(2)); }
+
+    void expect(char c) {
+        if (at_ >= text_.size() || text_[at_] != c) fail("a separator is missing");
+        ++at_;
+    }
+    static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+    [[noreturn]] void fail(const char* why) const {
+        throw error(errc::invalid_input,
+                    fmt::format("{} is not a time as in 2018-06-14T15:00:00.5Z (RFC 3339): {}",
+                                text::shown(text_), why),
+                    {.field = "time"});
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+};
+
+}  // namespace
+
+std::string to_string(timestamp time) {
+    const auto day_start = floor<days>(time);
+    const year_month_day date(day_start);
+    const hh_mm_ss clock(time - day_start);
+    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int(date.year()),
+                                   unsigned(date.month()), unsigned(date.day()),
+                                   clock.hours().count(), clock.minutes().count(),
+                                   clock.seconds().count());
+    if (const auto part = clock.subseconds().count(); part != 0) {
+        text += fmt::format(".{:09}", part);
+        while (text.back() == '0') text.pop_back();
+    }
+    return text + "Z";
+}
+
+timestamp parse_timestamp(std::string_view text) { return time_parser(text).run(); }
+
+}  // namespace idem

@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "idem/cloudevents.hpp"
+#include "idem/error.hpp"
+#include "log/content.hpp"
+
+namespace idem {
+namespace {
+
+[[noreturn]] void refuse(std::string_view attribute, std::string_view why) {
+    throw error(errc::invalid_input, fmt::format("attribute '{}' {}", attribute, why),
+                {.field = std::string(attribute)});
+}
+
+class parser {
+public:
+    event run(std::string_view line) {
+        if (const auto fault = json::check(line)) {
+            throw error(errc::invalid_input,
+                        fmt::format("not JSON at byte {}: {}", fault->offset, fault->reason));
+        }
+        if (json::kind_of(line) != json::kind::object) {
+            throw error(errc::invalid_input, "not a JSON object; a CloudEvent is one");
+        }
+        event_.id = uuid::nil();
+        json::each_member(line, [this](std::string name, json::kind type, std::string_view raw) {
+            if (!seen_.insert(name).second) refuse(name, "is given twice");
+            if (type != json::kind::null || name == "data") take(name, type, raw);
+        });
+        complete();
+        return std::move(event_);
+    }
+
+private:
+    void take(const std::string& name, json::kind type, std::string_view raw) {
+        if (name == "data") {
+            data_ = raw;
+            data_kind_ = type;
+        } else if (name == "tags") {
+            take_tags(type, raw);
+        } else if (name == "position" || name == "revision" || name == "clock" ||
+                   name == "origin" || name == "counter") {
+            return;  // of the store it was exported from; this one assigns its own
+        } else if (name == "schemaversion") {
+            take_schema_version(type, raw);
+        } else {
+            take_text(name, text_of(name, type, raw));
+        }
+    }
+
+    void take_text(const std::string& name, std::string text) {
+        if (name == "specversion") {
+            if (text != "1.0") refuse(name, fmt::format("is {}; this reads 1.0", text::shown(text)));
+        } else if (name == "id") {
+            id_ = std::move(text);
+        } else if (name == "source") {
+            source_ = text;
+            if (text != "idem") event_.metadata.emplace_back(name, std::move(text));
+        } else if (name == "subject") {
+            event_.stream = std::move(text);
+        } else if (name == "type") {
+            event_.type = std::move(text);
+        } else if (name == "time") {
+            event_.time = parse_timestamp(text);
+        } else if (name == "datacontenttype") {
+            event_.content_type = std::move(text);
+        } else if (name == "correlationid") {
+            event_.correlation_id = std::move(text);
+        } else if (name == "causationid") {
+            event_.causation_id = std::move(text);
+        } else if (name == "data_base64") {
+            auto bytes = text::decode_base64(text);
+            if (!bytes) refuse(name, "is not base64");
+            event_.data = std::move(*bytes);
+            base64_ = true;
+        } else if (name == "metadata") {
+            take_metadata(text);
+        } else {
+            event_.metadata.emplace_back(name, std::move(text));
+        }
+    }
+
+    static std::string text_of(const std::string& name, json::kind type, std::string_view raw) {
+        switch (type) {
+            case json::kind::string: return json::decode_string(raw);
+            case json::kind::number:
+            case json::kind::boolean: return std::string(raw);
+            default: refuse(name, "is neither a string, a number nor a boolean");
+        }
+    }
+
+    void take_schema_version(json::kind type, std::string_view raw) {
+        const std::string text = text_of("schemaversion", type, raw);
+        const auto [end, fault] =
+            std::from_chars(text.data(), text.data() + text.size(), event_.schema_version);
+        if (fault != std::errc() || end != text.data() + text.size()) {
+            refuse("schemaversion", "is not a whole number from 1 to 4294967295");
+        }
+    }
+
+    void take_tags(json::kind type, std::string_view raw) {
+        if (type == json::kind::array) {
+            json::each_item(raw, [this](json::kind item, std::string_view text) {
+                event_.tags.push_back(text_of("tags", item, text));
+            });
+            return;
+        }
+        const std::string text = text_of("tags", type, raw);
+        for (std::size_t at = 0; at < text.size();) {
+            const std::size_t end = std::min(text.find(',', at), text.size());
+            event_.tags.push_back(text.substr(at, end - at));
+            at = end + 1;
+        }
+    }
+
+    // What to_cloudevent() wrote because it could not be attributes: a list of pairs. It is all metadata.
+    void take_metadata(std::string_view text) {
+        const auto bad = [] { refuse("metadata", "is not a JSON list of [name, value] pairs"); };
+        if (json::check(text) || json::kind_of(text) != json::kind::array) bad();
+        std::vector<std::pair<std::string, std::string>> pairs;
+        json::each_item(text, [&](json::kind type, std::string_view raw) {
+            if (type != json::kind::array) bad();
+            std::vector<std::string> pair;
+            json::each_item(raw, [&](json::kind item, std::string_view part) {
+                if (item != json::kind::string) bad();
+                pair.push_back(json::decode_string(part));
+            });
+            if (pair.size() != 2) bad();
+            pairs.emplace_back(std::move(pair[0]), std::move(pair[1]));
+        });
+        all_metadata_ = std::move(pairs);
+    }
+
+    void complete() {
+        for (const char* required : {"specversion", "id", "source", "type"}) {
+            if (!seen_.contains(required)) refuse(required, "is missing");
+        }
+        if (id_.empty()) refuse("id", "is empty");
+        if (source_.empty()) refuse("source", "is empty");
+        if (event_.type.empty()) refuse("type", "is empty");
+        if (!seen_.contains("subject") || event_.stream.empty()) event_.stream = source_;
+        if (const auto id = uuid::parse(id_)) {
+            event_.id = *id;
+        } else {
+            event_.id = make_uuid_from_source(source_, id_);
+            event_.metadata.emplace_back("sourceid", id_);
+        }
+        if (all_metadata_) event_.metadata = std::move(*all_metadata_);
+        complete_data();
+    }
+
+    void complete_data() {
+        if (!data_) return;
+        if (base64_) refuse("data_base64", "stands beside 'data'; an event has one of them");
+        if (is_json_content_type(event_.content_type) || data_kind_ != json::kind::string) {
+            event_.data = *data_;
+        } else {
+            event_.data = json::decode_string(*data_);
+        }
+    }
+
+    event event_;
+    std::set<std::string> seen_;
+    std::string id_;
+    std::string source_;
+    std::optional<std::string_view> data_;
+    json::kind data_kind_ = json::kind::null;
+    bool base64_ = false;
+    std::optional<std::vector<std::pair<std::string, std::string>>> all_metadata_;
+};
+
+}  // namespace
+
+event parse_cloudevent(std::string_view line) { return parser().run(line); }
+
+}  // namespace idem

@@ -1,0 +1,30 @@
+#include "storage/handles.hpp"
+
+namespace idem::storage {
+
+cursor::cursor(const transaction& txn, table t) : transaction_(&txn) {
+    check(txn.owner().internals(), mdb_cursor_open(txn.raw(), t.raw(), &handle_), "opening a cursor");
+}
+
+cursor::~cursor() { mdb_cursor_close(handle_); }
+
+std::optional<entry> cursor::move(std::string_view key, int operation) {
+    MDB_val found = to_val(key);
+    MDB_val value{};
+    const int code = mdb_cursor_get(handle_, &found, &value, static_cast<MDB_cursor_op>(operation));
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    check(transaction_->owner().internals(), code, "moving a cursor");
+    return entry{to_view(found), to_view(value)};
+}
+
+std::optional<entry> cursor::first() { return move({}, MDB_FIRST); }
+std::optional<entry> cursor::last() { return move({}, MDB_LAST); }
+std::optional<entry> cursor::next() { return move({}, MDB_NEXT); }
+std::optional<entry> cursor::previous() { return move({}, MDB_PREV); }
+std::optional<entry> cursor::seek(std::string_view key) { return move(key, MDB_SET_RANGE); }
+
+std::optional<entry> cursor::seek(std::uint64_t key) {
+    return seek(std::string_view(reinterpret_cast<const char*>(&key), sizeof key));
+}
+
+}  // namespace idem::storage

@@ -1,0 +1,255 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <limits>
+
+#include "idem/limits.hpp"
+#include "storage/handles.hpp"
+#include "storage/registry.hpp"
+
+namespace idem::storage {
+namespace {
+
+constexpr std::uint64_t smallest_map = 1 << 20;
+constexpr auto growth_patience = std::chrono::seconds(30);
+
+std::uint64_t file_bytes_of(const std::filesystem::path& folder) {
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(folder / "data.mdb", ignored);
+    return ignored ? 0 : size;
+}
+
+// Opens with the map asked for, or the largest that the system grants down to what the file needs.
+int open_with_map(environment::state& s, unsigned flags) {
+    const std::uint64_t needed = std::max(smallest_map, file_bytes_of(s.folder));
+    std::uint64_t map = std::max(s.options.map_bytes, needed);
+    for (;;) {
+        int code = mdb_env_create(&s.env);
+        if (code != 0) return code;
+        mdb_env_set_maxreaders(s.env, s.options.reader_slots);
+        mdb_env_set_maxdbs(s.env, s.options.tables_max);
+        code = mdb_env_set_mapsize(s.env, map);
+        if (code == 0) code = mdb_env_open(s.env, s.folder.c_str(), flags, 0644);
+        if (code == 0) return 0;
+        mdb_env_close(s.env);
+        s.env = nullptr;
+        if (code != ENOMEM || map <= needed) return code;
+        map = std::max(map / 2, needed);
+    }
+}
+
+struct reader_lines {
+    std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+};
+
+// One line of mdb_reader_list: process, thread, transaction (or "-").
+int take_reader_line(const char* line, void* to) {
+    const std::string_view text(line);
+    const auto last = text.find_last_not_of(" \n");
+    if (last == std::string_view::npos) return 0;
+    const auto start = text.find_last_of(' ', last);
+    const std::string_view word =
+        text.substr(start == std::string_view::npos ? 0 : start + 1, last - start);
+    std::uint64_t transaction = 0;
+    const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), transaction);
+    auto& lines = *static_cast<reader_lines*>(to);
+    if (fault == std::errc() && end == word.data() + word.size()) {
+        lines.oldest = std::min(lines.oldest, transaction);
+    }
+    return 0;
+}
+
+// Pages on the free list: each of its entries begins with a count.
+std::uint64_t free_pages(MDB_txn* txn) {
+    constexpr MDB_dbi free_list = 0;
+    std::uint64_t pages = 0;
+    MDB_cursor* cursor = nullptr;
+    if (mdb_cursor_open(txn, free_list, &cursor) != 0) return 0;
+    MDB_val key;
+    MDB_val value;
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+        std::size_t count = 0;
+        if (value.mv_size < sizeof count) break;
+        std::memcpy(&count, value.mv_data, sizeof count);
+        pages += count;
+    }
+    mdb_cursor_close(cursor);
+    return pages;
+}
+
+void sync_path(const std::filesystem::path& path, int flags) {
+    const int file = ::open(path.c_str(), flags | O_CLOEXEC);
+    if (file < 0) throw_fault(path, errno, "opening for sync");
+    const int code = ::fsync(file) == 0 ? 0 : errno;
+    ::close(file);
+    if (code != 0) throw_fault(path, code, "sync to disk");
+}
+
+}  // namespace
+
+std::unique_ptr<environment::state> open_state(const std::filesystem::path& folder,
+                                               const environment_options& options) {
+    if (!options.allow_network_file_system) refuse_network_file_system(folder);
+    auto s = std::make_unique<environment::state>(folder);
+    s->options = options;
+    const unsigned flags = MDB_NOTLS | (options.read_only ? MDB_RDONLY : 0U) |
+                           (options.unsynced ? MDB_NOSYNC : 0U);
+    int code = open_with_map(*s, flags);
+    // A reader who may not write the lock file does without: it then trusts that nobody writes meanwhile.
+    // If somebody does, a page may change under it, which the records' checksums tell.
+    if (options.read_only && (code == EACCES || code == EROFS)) {
+        code = open_with_map(*s, flags | MDB_NOLOCK);
+    }
+    check(*s, code, "opening the store");
+    int dead = 0;
+    mdb_reader_check(s->env, &dead);
+    return s;
+}
+
+environment::state::~state() {
+    // In a forked child the environment is the parent's: leave it alone.
+    if (env != nullptr && process == ::getpid()) mdb_env_close(env);
+    if (remove_folder) {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    }
+}
+
+environment::environment(std::unique_ptr<state> s) noexcept : state_(std::move(s)) {}
+environment::~environment() = default;
+
+std::shared_ptr<environment> environment::open(const std::filesystem::path& folder,
+                                               const environment_options& options) {
+    return open_shared(folder, options);
+}
+
+const std::filesystem::path& environment::folder() const noexcept { return state_->folder; }
+bool environment::read_only() const noexcept { return state_->options.read_only; }
+file_watch& environment::watch() noexcept { return state_->watch; }
+
+std::optional<table> environment::find_table(std::string_view name, key_order order) {
+    state& s = *state_;
+    const std::scoped_lock lock(s.tables_mutex);
+    if (const auto known = s.tables.find(name); known != s.tables.end()) {
+        return table(known->second);
+    }
+    if (const auto fresh = s.writer_tables.find(name); fresh != s.writer_tables.end()) {
+        return table(fresh->second);
+    }
+    const unsigned flags = order == key_order::integer ? MDB_INTEGERKEY : 0;
+    const std::string key(name);
+    MDB_dbi handle = 0;
+    if (s.writer.load() == std::this_thread::get_id()) {
+        const int code = mdb_dbi_open(s.writer_txn, key.c_str(), flags, &handle);
+        if (code == MDB_NOTFOUND) return std::nullopt;
+        check(s, code, "opening a table");
+        // This thread holds the lock now and keeps it until its transaction ends.
+        if (!s.writer_tables_lock.owns_lock()) {
+            s.writer_tables_lock = std::unique_lock(s.tables_mutex);
+        }
+        s.writer_tables.emplace(key, handle);
+        return table(handle);
+    }
+    check_process(s);
+    enter_environment(s);
+    MDB_txn* txn = nullptr;
+    int code = mdb_txn_begin(s.env, nullptr, MDB_RDONLY, &txn);
+    if (code == 0) {
+        code = mdb_dbi_open(txn, key.c_str(), flags, &handle);
+        if (code == 0) {
+            code = mdb_txn_commit(txn);  // or the handle would go with the transaction
+        } else {
+            mdb_txn_abort(txn);
+        }
+    }
+    leave_environment(s);
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    check(s, code, "opening a table");
+    s.tables.emplace(key, handle);
+    return table(handle);
+}
+
+std::vector<std::string> environment::table_names() const {
+    constexpr unsigned main_table = 1;  // LMDB's own, whose keys are the names
+    std::vector<std::string> names;
+    const read_transaction txn(const_cast<environment&>(*this));
+    cursor names_cursor(txn, table(main_table));
+    for (auto found = names_cursor.first(); found; found = names_cursor.next()) {
+        names.emplace_back(found->first);
+    }
+    return names;
+}
+
+void environment::grow() {
+    state& s = *state_;
+    if (in_transaction_of(s)) {
+        throw error(errc::busy, fmt::format("{}: the map must grow, and this thread is inside a read "
+                                            "of the store: append outside of it",
+                                            s.folder.string()));
+    }
+    int code = 0;
+    const bool alone = s.gate.alone(growth_patience, [&] {
+        MDB_envinfo info{};
+        mdb_env_info(s.env, &info);
+        // Zero takes over what another process has set; ours is larger than that, or theirs was.
+        code = mdb_env_set_mapsize(s.env, 0);
+        MDB_envinfo taken{};
+        mdb_env_info(s.env, &taken);
+        if (code == 0 && taken.me_mapsize <= info.me_mapsize) {
+            code = mdb_env_set_mapsize(s.env, info.me_mapsize * 2);
+        }
+    });
+    if (!alone) {
+        throw error(errc::busy, fmt::format("{}: the map must grow, and a read of this process has "
+                                            "been open for half a minute: end it",
+                                            s.folder.string()));
+    }
+    check(s, code, "growing the map");
+}
+
+environment_stats environment::stats() const {
+    const read_transaction pinned(const_cast<environment&>(*this));  // the map stays as it is
+    MDB_envinfo info{};
+    MDB_stat pages{};
+    mdb_env_info(state_->env, &info);
+    mdb_env_stat(state_->env, &pages);
+    environment_stats result;
+    result.map_bytes = info.me_mapsize;
+    result.file_bytes = file_bytes_of(state_->folder);
+    const std::uint64_t free = free_pages(pinned.raw());
+    result.used_bytes = (info.me_last_pgno + 1 - free) * pages.ms_psize;
+    result.last_transaction = info.me_last_txnid;
+    result.readers = info.me_numreaders;
+    result.reader_slots = info.me_maxreaders;
+    reader_lines lines;
+    mdb_reader_list(state_->env, take_reader_line, &lines);
+    if (lines.oldest < info.me_last_txnid) {
+        result.oldest_reader_lag = info.me_last_txnid - lines.oldest;
+    }
+    return result;
+}
+
+void environment::copy_to(const std::filesystem::path& target) const {
+    check_process(*state_);
+    enter_environment(*state_);
+    const int code = mdb_env_copy2(state_->env, target.c_str(), MDB_CP_COMPACT);
+    leave_environment(*state_);
+    check(*state_, code, fmt::format("copying to {}", target.string()));
+    sync_path(target / "data.mdb", O_RDONLY);
+    sync_folder(target);
+}
+
+int environment::reclaim_readers() {
+    int dead = 0;
+    check(*state_, mdb_reader_check(state_->env, &dead), "looking for dead readers");
+    return dead;
+}
+
+void sync_folder(const std::filesystem::path& folder) { sync_path(folder, O_RDONLY | O_DIRECTORY); }
+
+}  // namespace idem::storage

@@ -1,0 +1,89 @@
+// What the storage room shares among its own files: the only header that sees lmdb.h.
+#pragma once
+
+#include <lmdb.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "storage/file_watch.hpp"
+#include "storage/storage.hpp"
+
+namespace idem::storage {
+
+// Counts the live transactions of this process, so that the map changes only while there is none. Not a
+// shared mutex: a read transaction may end on another thread than it began on.
+class map_gate {
+public:
+    void enter();
+    void leave() noexcept;
+    // Runs `change` with no transaction live and none beginning; false if that did not come about in time.
+    bool alone(std::chrono::milliseconds patience, const std::function<void()>& change);
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t live_ = 0;
+    bool closed_ = false;
+};
+
+struct environment::state {
+    std::filesystem::path folder;
+    environment_options options;
+    MDB_env* env = nullptr;
+    pid_t process = ::getpid();
+    bool remove_folder = false;  // scratch
+    map_gate gate;
+    file_watch watch;
+    std::atomic<std::uint32_t> begun = 0;  // read transactions, to look for dead readers now and then
+
+    // The writer: one thread at a time, by LMDB's own lock.
+    std::atomic<std::thread::id> writer{};
+    MDB_txn* writer_txn = nullptr;                              // seen by that thread only
+    std::unique_lock<std::recursive_mutex> writer_tables_lock;  // held once it has opened a table
+
+    // mdb_dbi_open is not concurrent: whoever opens a table holds this until its transaction ends.
+    std::recursive_mutex tables_mutex;
+    std::map<std::string, MDB_dbi, std::less<>> tables;
+    std::map<std::string, MDB_dbi, std::less<>> writer_tables;  // theirs once it has committed
+
+    explicit state(const std::filesystem::path& where)
+        : folder(where), watch(where / "data.mdb") {}
+    ~state();
+};
+
+// Marks a transaction of this thread as live, for as long as it is.
+void enter_environment(environment::state& s);
+void leave_environment(environment::state& s) noexcept;
+bool in_transaction_of(const environment::state& s) noexcept;
+
+// Throws what an LMDB or system code means, naming the folder and what was tried.
+[[noreturn]] void throw_fault(const std::filesystem::path& folder, int code, std::string_view doing);
+void check(const environment::state& s, int code, std::string_view doing);
+void check_process(const environment::state& s);
+
+bool is_network_file_system(long type) noexcept;
+void refuse_network_file_system(const std::filesystem::path& folder);
+
+inline MDB_val to_val(std::string_view bytes) noexcept {
+    return {bytes.size(), const_cast<char*>(bytes.data())};
+}
+inline std::string_view to_view(const MDB_val& value) noexcept {
+    return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+// Opens the environment of a folder that is known to be there, past the registry.
+std::unique_ptr<environment::state> open_state(const std::filesystem::path& folder,
+                                               const environment_options& options);
+
+}  // namespace idem::storage

@@ -1,0 +1,208 @@
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "storage/handles.hpp"
+
+namespace idem::storage {
+namespace {
+
+constexpr int resizes_max = 100;                // of another process, while we begin
+constexpr std::uint32_t reader_check_every = 4096;  // read transactions
+
+// The map has outgrown what this process has mapped: take over its size, with no transaction live.
+void adopt_map(environment::state& s) {
+    if (in_transaction_of(s)) {
+        throw error(errc::busy, fmt::format("{}: another process has grown the map while this thread "
+                                            "is inside a read: end that first",
+                                            s.folder.string()));
+    }
+    int code = 0;
+    const bool alone = s.gate.alone(std::chrono::seconds(30),
+                                    [&] { code = mdb_env_set_mapsize(s.env, 0); });
+    if (!alone) {
+        throw error(errc::busy, fmt::format("{}: another process has grown the map, and a read of "
+                                            "this one has been open for half a minute: end it",
+                                            s.folder.string()));
+    }
+    check(s, code, "taking over the map's size");
+}
+
+MDB_txn* begin(environment::state& s, unsigned flags, std::string_view doing) {
+    check_process(s);
+    bool reclaimed = false;
+    for (int resizes = 0;;) {
+        MDB_txn* txn = nullptr;
+        enter_environment(s);
+        const int code = mdb_txn_begin(s.env, nullptr, flags, &txn);
+        if (code == 0) return txn;
+        leave_environment(s);
+        if (code == MDB_MAP_RESIZED && ++resizes < resizes_max) {
+            adopt_map(s);
+        } else if (code == MDB_READERS_FULL && !reclaimed) {
+            int dead = 0;
+            mdb_reader_check(s.env, &dead);
+            reclaimed = true;
+        } else {
+            throw_fault(s.folder, code, doing);
+        }
+    }
+}
+
+std::optional<std::string_view> get_raw(const environment::state& s, MDB_txn* txn, unsigned handle,
+                                        std::string_view key) {
+    MDB_val wanted = to_val(key);
+    MDB_val value{};
+    const int code = mdb_get(txn, handle, &wanted, &value);
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    check(s, code, "reading a key");
+    return to_view(value);
+}
+
+std::string_view as_key(const std::uint64_t& number) noexcept {
+    return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+void put_raw(const environment::state& s, MDB_txn* txn, unsigned handle, std::string_view key,
+             std::string_view value, unsigned flags, std::string_view doing) {
+    MDB_val k = to_val(key);
+    MDB_val v = to_val(value);
+    check(s, mdb_put(txn, handle, &k, &v, flags), doing);
+}
+
+// A commit that failed without a change of the meta page has written nothing that anybody will read. Once
+// the meta page may be half written LMDB refuses all further work, and only a reopen tells.
+[[noreturn]] void throw_commit_fault(environment::state& s, int code) {
+    MDB_txn* probe = nullptr;
+    const int state = mdb_txn_begin(s.env, nullptr, MDB_RDONLY, &probe);
+    if (state == 0) mdb_txn_abort(probe);
+    if (state != MDB_PANIC) throw_fault(s.folder, code, "commit");
+    throw error(errc::outcome_unknown,
+                fmt::format("{}: the commit failed in its last write ({}): whether it is on disk is "
+                            "unknown. Open the store again and append the same events again; they are "
+                            "recognised if they are there",
+                            s.folder.string(), mdb_strerror(code)));
+}
+
+}  // namespace
+
+std::uint64_t integer_key(std::string_view key) noexcept {
+    std::uint64_t number = 0;
+    if (key.size() == sizeof number) std::memcpy(&number, key.data(), sizeof number);
+    return number;
+}
+
+std::optional<std::string_view> transaction::get(table t, std::string_view key) const {
+    return get_raw(environment_->internals(), handle_, t.raw(), key);
+}
+
+std::optional<std::string_view> transaction::get(table t, std::uint64_t key) const {
+    return get(t, as_key(key));
+}
+
+table_stats transaction::stats(table t) const {
+    MDB_stat found{};
+    check(environment_->internals(), mdb_stat(handle_, t.raw(), &found), "measuring a table");
+    const std::uint64_t pages =
+        found.ms_branch_pages + found.ms_leaf_pages + found.ms_overflow_pages;
+    return {found.ms_entries, pages, pages * found.ms_psize};
+}
+
+std::uint64_t transaction::id() const noexcept { return mdb_txn_id(handle_); }
+
+read_transaction::read_transaction(environment& env) : transaction(env) {
+    environment::state& s = env.internals();
+    handle_ = begin(s, MDB_RDONLY, "beginning to read");
+    if (s.begun.fetch_add(1, std::memory_order_relaxed) % reader_check_every == 0) {
+        int dead = 0;
+        mdb_reader_check(s.env, &dead);
+    }
+}
+
+read_transaction::~read_transaction() {
+    environment::state& s = environment_->internals();
+    if (s.process == ::getpid()) mdb_txn_abort(handle_);
+    leave_environment(s);
+}
+
+write_transaction::write_transaction(environment& env) : transaction(env) {
+    environment::state& s = env.internals();
+    if (s.options.read_only) {
+        throw error(errc::read_only, fmt::format("{} is open for reading only; open it for writing",
+                                                 s.folder.string()));
+    }
+    if (s.writer.load() == std::this_thread::get_id()) {
+        throw error(errc::busy, fmt::format("{}: this thread is inside a write of the store already",
+                                            s.folder.string()));
+    }
+    handle_ = begin(s, 0, "beginning to write");
+    s.writer_txn = handle_;
+    s.writer = std::this_thread::get_id();
+}
+
+write_transaction::~write_transaction() {
+    if (handle_ == nullptr) return;
+    environment::state& s = environment_->internals();
+    s.writer = std::thread::id();
+    if (s.process == ::getpid()) mdb_txn_abort(handle_);
+    end(false);
+}
+
+void write_transaction::end(bool committed) noexcept {
+    environment::state& s = environment_->internals();
+    handle_ = nullptr;
+    if (s.writer_tables_lock.owns_lock()) {
+        if (committed) s.tables.merge(s.writer_tables);
+        s.writer_tables.clear();
+        s.writer_tables_lock.unlock();
+    }
+    leave_environment(s);
+}
+
+table write_transaction::open_table(std::string_view name, key_order order) {
+    if (const auto known = environment_->find_table(name, order)) return *known;
+    environment::state& s = environment_->internals();
+    const unsigned flags = MDB_CREATE | (order == key_order::integer ? MDB_INTEGERKEY : 0U);
+    const std::string key(name);
+    MDB_dbi handle = 0;
+    if (!s.writer_tables_lock.owns_lock()) s.writer_tables_lock = std::unique_lock(s.tables_mutex);
+    check(s, mdb_dbi_open(handle_, key.c_str(), flags, &handle), "making a table");
+    s.writer_tables.emplace(key, handle);
+    return table(handle);
+}
+
+void write_transaction::clear_table(table t) {
+    check(environment_->internals(), mdb_drop(handle_, t.raw(), 0), "emptying a table");
+}
+
+void write_transaction::put(table t, std::string_view key, std::string_view value) {
+    put_raw(environment_->internals(), handle_, t.raw(), key, value, 0, "writing a key");
+}
+
+void write_transaction::append(table t, std::uint64_t key, std::string_view value) {
+    append(t, as_key(key), value);
+}
+
+void write_transaction::append(table t, std::string_view key, std::string_view value) {
+    put_raw(environment_->internals(), handle_, t.raw(), key, value, MDB_APPEND,
+            "appending a key");
+}
+
+bool write_transaction::erase(table t, std::string_view key) {
+    MDB_val wanted = to_val(key);
+    const int code = mdb_del(handle_, t.raw(), &wanted, nullptr);
+    if (code == MDB_NOTFOUND) return false;
+    check(environment_->internals(), code, "erasing a key");
+    return true;
+}
+
+void write_transaction::commit() {
+    environment::state& s = environment_->internals();
+    s.writer = std::thread::id();
+    // Whatever the answer, the handle is gone after this call.
+    const int code = mdb_txn_commit(handle_);
+    end(code == 0);
+    if (code != 0) throw_commit_fault(s, code);
+}
+
+}  // namespace idem::storage

@@ -1,0 +1,74 @@
+// A process to be killed at any moment.
+//
+//     crash_victim STORE append FIRST   appends numbered events in batches, from three threads, with an
+//                                       inline projection; prints "NUMBER POSITION" for each receipt after
+//                                       the append has returned, one write a batch
+//     crash_victim STORE catch-up       catches the projection up, over and over
+//     crash_victim STORE race COUNT     appends the events 0..COUNT-1, prints "NUMBER OUTCOME POSITION"
+#include <unistd.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "counting_fold.hpp"
+#include "idem/store.hpp"
+#include "sample_events.hpp"
+
+namespace {
+
+constexpr std::uint64_t numbers_per_thread = 1'000'000;
+
+void say(const std::string& lines) {
+    static std::mutex mutex;
+    const std::scoped_lock lock(mutex);
+    // Lines of one write up to PIPE_BUF arrive whole or not at all.
+    if (::write(STDOUT_FILENO, lines.data(), lines.size()) < 0) std::_Exit(1);
+}
+
+void append_for_ever(idem::store& store, std::uint64_t number) {
+    for (std::uint64_t size = 1;; size = size % 23 + 1) {
+        std::vector<idem::event> batch;
+        for (std::uint64_t i = 0; i < size; ++i) {
+            batch.push_back(numbered_event(number + i, "s" + std::to_string((number + i) % 11)));
+        }
+        std::string lines;
+        for (const auto& r : store.append(batch).receipts) {
+            lines += std::to_string(number++) + " " + std::to_string(r.position) + "\n";
+        }
+        say(lines);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 3) return 2;
+    const std::string_view what = argv[2];
+    idem::store store(argv[1]);
+    if (what == "append") {
+        store.run(counting_fold(), idem::projection_mode::inline_);
+        const std::uint64_t first = std::stoull(argv[3]);
+        std::vector<std::thread> threads;
+        for (std::uint64_t t = 0; t < 3; ++t) {
+            threads.emplace_back(
+                [&store, number = first + t * numbers_per_thread] { append_for_ever(store, number); });
+        }
+        for (auto& thread : threads) thread.join();
+    } else if (what == "catch-up") {
+        store.run(counting_fold(), idem::projection_mode::manual);
+        say("started\n");
+        for (;;) store.catch_up("counts");
+    } else if (what == "race") {
+        const std::uint64_t count = std::stoull(argv[3]);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const auto r = store.append(numbered_event(i)).receipts.at(0);
+            say(std::to_string(i) + " " + std::string(to_string(r.outcome)) + " " +
+                std::to_string(r.position) + "\n");
+        }
+    }
+    return 0;
+}

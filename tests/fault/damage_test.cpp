@@ -1,0 +1,171 @@
+// verify finds what is wrong, names it, and changes nothing.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <set>
+
+#include "counting_fold.hpp"
+#include "idem/store.hpp"
+#include "idem/verify.hpp"
+#include "log/index.hpp"
+#include "projection/catalog.hpp"
+#include "sample_events.hpp"
+#include "scratch_folder.hpp"
+#include "storage/storage.hpp"
+
+namespace {
+
+std::set<std::string> kinds_of(const idem::verify_report& report) {
+    std::set<std::string> kinds;
+    for (const auto& f : report.findings) {
+        kinds.insert(f.kind);
+        CHECK_FALSE(f.message.empty());
+    }
+    return kinds;
+}
+
+struct sample_store {
+    sample_store() {
+        idem::store store(path);
+        store.run(counting_fold(), idem::projection_mode::inline_);
+        std::vector<idem::event> batch;
+        for (std::uint64_t i = 0; i < 50; ++i) {
+            batch.push_back(numbered_event(i, "s" + std::to_string(i % 3)));
+        }
+        store.append(batch);
+    }
+    // Opens the tables behind the store's back, as damage does.
+    template <class Change>
+    void damage(Change&& change) {
+        const auto env = idem::storage::environment::open(path, {});
+        const auto tables = idem::log_tables::open(*env);
+        idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
+            change(txn, tables, *env);
+        });
+    }
+    std::set<std::string> kinds(const idem::verify_options& options = {}) const {
+        return kinds_of(idem::verify(path, options));
+    }
+
+    scratch_folder folder;
+    std::filesystem::path path = folder / "s.idem";
+};
+
+using kinds = std::set<std::string>;
+
+}  // namespace
+
+TEST_CASE("a sound store has no findings, and every event is counted") {
+    const sample_store sample;
+    const idem::projection fold = counting_fold();
+    const auto report = idem::verify(sample.path, {.projections = {&fold, 1}});
+    CHECK(report.sound());
+    CHECK(report.complete);
+    CHECK(report.events == 50);
+}
+
+TEST_CASE("damage of each kind is found and named") {
+    sample_store sample;
+    SUBCASE("a flipped byte in the file") {
+        std::fstream file(sample.path / "data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+        const std::string whole((std::istreambuf_iterator<char>(file)), {});
+        const auto at = whole.rfind("{\"number\":17}");
+        REQUIRE(at != std::string::npos);
+        file.seekp(static_cast<std::streamoff>(at + 11));
+        file.put('9');
+        file.close();
+        CHECK(sample.kinds().contains("record_checksum"));
+        const idem::store store(sample.path, {.read_only = true});
+        CHECK_THROWS_WITH_AS(store.read({}, [](const auto&) {}),
+                             doctest::Contains("checksum"), idem::error);
+    }
+    SUBCASE("an id taken out of its index") {
+        sample.damage([](auto& txn, const auto& tables, auto&) {
+            txn.erase(tables.ids, idem::id_bytes(numbered_id(5)));
+        });
+        CHECK(sample.kinds() == kinds{"id_missing"});
+    }
+    SUBCASE("an id too many") {
+        sample.damage([](auto& txn, const auto& tables, auto&) {
+            const std::uint64_t position = 3;
+            txn.put(tables.ids, idem::id_bytes(numbered_id(999)), idem::position_bytes(position));
+        });
+        CHECK(sample.kinds() == kinds{"id_orphan"});
+    }
+    SUBCASE("a stream entry that points elsewhere") {
+        sample.damage([](auto& txn, const auto& tables, auto&) {
+            const std::uint64_t position = 2;
+            txn.put(tables.streams, idem::stream_key("s0", 0), idem::position_bytes(position));
+        });
+        CHECK(sample.kinds().contains("stream_missing"));
+    }
+    SUBCASE("a stream entry too many") {
+        sample.damage([](auto& txn, const auto& tables, auto&) {
+            const std::uint64_t position = 2;
+            txn.put(tables.streams, idem::stream_key("s0", 99), idem::position_bytes(position));
+        });
+        CHECK(sample.kinds() == kinds{"stream_orphan"});
+    }
+    SUBCASE("a row changed behind the projection's back") {
+        sample.damage([](auto& txn, const auto&, auto& env) {
+            const auto rows = env.find_table(idem::state_table_name("counts", 1));
+            txn.put(*rows, "s1", std::string(16, '\1'));
+        });
+        CHECK(sample.kinds() == kinds{"state_digest"});
+    }
+    SUBCASE("a checkpoint beyond the log") {
+        sample.damage([](auto& txn, const auto&, auto& env) {
+            const auto catalog = *env.find_table("catalog");
+            auto record = *idem::read_projection(txn, catalog, "counts", 1);
+            record.checkpoint = 51;
+            idem::write_projection(txn, catalog, record);
+        });
+        CHECK(sample.kinds() == kinds{"checkpoint"});
+    }
+    SUBCASE("a fold that changed without a new version") {
+        const idem::projection other = idem::keyed_fold<std::string, std::uint64_t>("counts").on(
+            "Happened", [](const idem::event_view& e) { return std::string(e.stream()); },
+            [](std::uint64_t n, const idem::event_view&) { return n + 2; });
+        CHECK(sample.kinds() == kinds{});
+        CHECK(sample.kinds({.projections = {&other, 1}}) == kinds{"state_mismatch"});
+    }
+}
+
+TEST_CASE("a walk over many faults stops at its limit and says so") {
+    sample_store sample;
+    sample.damage([](auto& txn, const auto& tables, auto&) { txn.clear_table(tables.ids); });
+    const auto report = idem::verify(sample.path, {.findings_max = 7});
+    CHECK(report.findings.size() == 7);
+    CHECK_FALSE(report.complete);
+    CHECK(report.events < 50);
+}
+
+TEST_CASE("a backup is a sound store of its own, and restores to the same answers") {
+    const sample_store sample;
+    idem::store store(sample.path);
+    store.backup(sample.folder / "b.idem");
+    store.append(numbered_event(1000));
+    CHECK(idem::verify(sample.folder / "b.idem").sound());
+    CHECK_THROWS_AS(store.backup(sample.folder / "b.idem"), idem::error);
+    idem::restore(sample.folder / "b.idem", sample.folder / "r.idem");
+    CHECK_THROWS_AS(idem::restore(sample.folder / "b.idem", sample.folder / "r.idem"), idem::error);
+    idem::store restored(sample.folder / "r.idem");
+    CHECK(restored.head() == 50);
+    const auto again = restored.append(numbered_event(7, "s1")).receipts.at(0);
+    CHECK(again == idem::receipt{numbered_id(7), idem::outcome::duplicate, 8, 2});
+    CHECK(restored.state("counts").digest() == restored.replay(counting_fold()).digest());
+}
+
+TEST_CASE("what is not a store, or of a newer format, is refused with the reason") {
+    const scratch_folder folder;
+    CHECK_THROWS_WITH_AS(idem::store(folder / "none", {.create = false}),
+                         doctest::Contains("none"), idem::error);
+    std::filesystem::create_directory(folder / "text");
+    std::ofstream(folder / "text" / "data.mdb") << std::string(10000, 'x');
+    try {
+        const idem::store store(folder / "text");
+        FAIL("opened");
+    } catch (const idem::error& e) {
+        CHECK(e.code() == idem::errc::not_a_store);
+    }
+}
