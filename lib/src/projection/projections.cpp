@@ -162,30 +162,43 @@ void projection_set::skip_failed_event(std::string_view name, std::string_view r
     env_->watch().notify();
 }
 
-projection_info projection_set::describe(const storage::transaction& txn,
-                                         const projection_record& r) const {
-    projection_info info{r.name,   r.version, r.checkpoint, 0, r.digest, r.order_insensitive,
-                         r.definition, r.failure};
-    if (const auto rows = env_->find_table(state_table_name(r.name, r.version))) {
-        info.rows = txn.stats(*rows).entries;
-    }
-    return info;
+projection_info projection_set::describe(const projection_record& listed) const {
+    // Tables are opened before the transaction that reads them.
+    const auto catalog = env_->find_table(catalog_name);
+    const auto rows = env_->find_table(state_table_name(listed.name, listed.version));
+    const storage::read_transaction txn(*env_);
+    const auto r =
+        read_projection(txn, *catalog, listed.name, listed.version).value_or(listed);
+    return {.name = r.name,
+            .version = r.version,
+            .position = r.checkpoint,
+            .rows = rows ? txn.stats(*rows).entries : 0,
+            .digest = r.digest,
+            .order_insensitive = r.order_insensitive,
+            .definition = r.definition,
+            .failure = r.failure};
 }
 
 std::vector<projection_info> projection_set::list() const {
-    std::vector<projection_info> found;
+    std::vector<projection_record> records;
     const auto catalog = env_->find_table(catalog_name);
-    const storage::read_transaction txn(*env_);
-    for (const auto& record : list_projections(txn, *catalog)) {
-        found.push_back(describe(txn, record));
+    {
+        const storage::read_transaction txn(*env_);
+        records = list_projections(txn, *catalog);
     }
+    std::vector<projection_info> found;
+    for (const auto& record : records) found.push_back(describe(record));
     return found;
 }
 
 std::optional<projection_info> projection_set::find(std::string_view name) const {
-    const storage::read_transaction txn(*env_);
     try {
-        return describe(txn, require(txn, name));
+        std::optional<projection_record> record;
+        {
+            const storage::read_transaction txn(*env_);
+            record = require(txn, name);
+        }
+        return describe(*record);
     } catch (const error& e) {
         if (e.code() == errc::not_found) return std::nullopt;
         throw;

@@ -47,7 +47,7 @@ private:
     void join_appends(projection_runner* added);
     const running* find_running(std::string_view name) const;
     projection_record require(const storage::transaction& txn, std::string_view name) const;
-    projection_info describe(const storage::transaction& txn, const projection_record& r) const;
+    projection_info describe(const projection_record& listed) const;
     void follow(const std::stop_token& stop);
 
     std::shared_ptr<storage::environment> env_;

@@ -108,7 +108,8 @@ public:
     const std::filesystem::path& folder() const noexcept;
     bool read_only() const noexcept;
 
-    // A table by name; nullopt where it does not exist. Opened handles are kept for the next call.
+    // A table by name; nullopt where it does not exist. A table can be used in transactions that
+    // begin after it was found, and in this thread's write transaction. Found once, it is kept.
     std::optional<table> find_table(std::string_view name, key_order order = key_order::bytes);
 
     // The names of all tables.
