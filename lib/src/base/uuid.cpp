@@ -1,10 +1,11 @@
 #include "idem/uuid.hpp"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <sys/random.h>
-#include <unistd.h>
 #include <uuid/uuid.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 
@@ -28,11 +29,17 @@ void set_version(uuid& id, std::uint8_t version) noexcept {
     id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);
 }
 
+// Counts the forks that lead to this process. A system call to ask for the process would cost more than
+// the random bytes.
+std::atomic<std::uint32_t> generation = 0;
+[[maybe_unused]] const int generation_counted =
+    ::pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });
+
 // The kernel's random bytes, some at a time. A child process must not repeat its parent's.
 class random_pool {
 public:
     std::uint64_t next() {
-        if (left_ == 0 || process_ != ::getpid()) refill();
+        if (left_ == 0 || filled_in_ != generation.load(std::memory_order_relaxed)) refill();
         return words_[--left_];
     }
 
@@ -47,12 +54,12 @@ private:
             if (n > 0) got += static_cast<std::size_t>(n);
         }
         left_ = words_.size();
-        process_ = ::getpid();
+        filled_in_ = generation.load(std::memory_order_relaxed);
     }
 
     std::array<std::uint64_t, 64> words_{};
     std::size_t left_ = 0;
-    pid_t process_ = 0;
+    std::uint32_t filled_in_ = 0;
 };
 
 std::uint64_t random_word() {

@@ -1,6 +1,7 @@
 // Group commit: the batches of concurrent callers share one commit, each with its own outcome.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -53,7 +54,8 @@ private:
     group take_group();  // under the lock
     void lead(std::unique_lock<std::mutex>& lock);
     void commit(const group& requests);
-    void write_batch(storage::write_transaction& txn, request& r, log_head& head);
+    struct open_log;  // one write transaction's view of the log
+    void write_batch(open_log& log, request& r);
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
 
     std::shared_ptr<storage::environment> env_;
@@ -62,8 +64,11 @@ private:
     append_observer& observer_;
 
     std::mutex mutex_;
+    std::condition_variable arrived_;  // wakes a leader that waits for company
     std::deque<request*> queue_;
     bool led_ = false;
+    std::size_t last_group_ = 1;                    // requests in the last commit
+    std::chrono::steady_clock::duration last_commit_{};  // and how long it took
 };
 
 }  // namespace idem

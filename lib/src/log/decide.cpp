@@ -69,7 +69,7 @@ private:
 // Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id with
 // other content rejects the batch.
 std::optional<rejection> find_known(const storage::transaction& txn, const log_tables& tables,
-                                    const encoded_batch& batch,
+                                    const index_writer& ids, const encoded_batch& batch,
                                     const std::vector<std::uint32_t>& first, decision& d) {
     for (std::uint32_t i = 0; i < batch.size(); ++i) {
         receipt& r = d.result.receipts[i];
@@ -79,6 +79,8 @@ std::optional<rejection> find_known(const storage::transaction& txn, const log_t
                 return conflict(i, *field, {});
             }
             r.outcome = outcome::duplicate;
+        } else if (ids.is_behind_last(id_bytes(r.id))) {
+            d.fresh.push_back(i);
         } else if (const auto position = find_id(txn, tables, r.id)) {
             const event_view known = record_at(txn, tables, *position);
             r = {r.id, outcome::duplicate, *position, known.revision()};
@@ -153,13 +155,13 @@ log_head read_log_head(const storage::transaction& txn, const log_tables& tables
     return {position, s.clock, s.counter};
 }
 
-decision decide(const storage::transaction& txn, const log_tables& tables,
+decision decide(const storage::transaction& txn, const log_tables& tables, const index_writer& ids,
                 const encoded_batch& batch, expected_revision expected,
                 std::uint64_t head_position) {
     decision d;
     d.result.receipts.resize(batch.size());
     const auto first = first_of_id(batch);
-    auto rejected = find_known(txn, tables, batch, first, d);
+    auto rejected = find_known(txn, tables, ids, batch, first, d);
     if (!rejected && !expected.is_any() && !d.fresh.empty()) {
         rejected = check_expectation(txn, tables, batch, expected, d);
     }

@@ -24,8 +24,9 @@ struct decision {
     std::vector<std::uint32_t> fresh;  // indexes of the events to write, in order
 };
 
-// Gives every event its receipt, or rejects the batch. Fresh events get the positions that follow `head`.
-decision decide(const storage::transaction& txn, const log_tables& tables,
+// Gives every event its receipt, or rejects the batch. Fresh events get the positions that follow
+// `head_position`. `ids` is asked which ids are greater than any known.
+decision decide(const storage::transaction& txn, const log_tables& tables, const index_writer& ids,
                 const encoded_batch& batch, expected_revision expected,
                 std::uint64_t head_position);
 

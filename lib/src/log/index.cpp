@@ -63,12 +63,30 @@ std::optional<std::uint64_t> find_id(const storage::transaction& txn, const log_
     return read_position(*found);
 }
 
-std::string stream_key(std::string_view stream, std::uint64_t revision) {
-    std::string key;
-    key.reserve(stream.size() + 9);
-    key.append(stream);
+index_writer::index_writer(storage::write_transaction& txn, storage::table index)
+    : txn_(txn), index_(index) {
+    storage::cursor cursor(txn, index);
+    if (const auto last = cursor.last()) last_ = last->first;
+}
+
+void index_writer::put(std::string_view key, std::uint64_t position) {
+    if (is_behind_last(key)) {
+        txn_.append(index_, key, position_bytes(position));
+        last_ = key;
+    } else {
+        txn_.put(index_, key, position_bytes(position));
+    }
+}
+
+void write_stream_key(std::string& key, std::string_view stream, std::uint64_t revision) {
+    key.assign(stream);
     key.push_back('\0');
     for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(revision >> shift));
+}
+
+std::string stream_key(std::string_view stream, std::uint64_t revision) {
+    std::string key;
+    write_stream_key(key, stream, revision);
     return key;
 }
 

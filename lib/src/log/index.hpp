@@ -29,6 +29,21 @@ std::string_view id_bytes(const uuid& id) noexcept;
 std::optional<std::uint64_t> find_id(const storage::transaction& txn, const log_tables& tables,
                                      const uuid& id);
 
+// Adds entries to an index within one write transaction. Most new keys are the greatest so far, as ids of
+// version 7 are: those need no search.
+class index_writer {
+public:
+    index_writer(storage::write_transaction& txn, storage::table index);
+
+    bool is_behind_last(std::string_view key) const noexcept { return key > last_; }
+    void put(std::string_view key, std::uint64_t position);
+
+private:
+    storage::write_transaction& txn_;
+    storage::table index_;
+    std::string last_;
+};
+
 // One entry of the index of streams. The name is valid as long as the key it was read from.
 struct stream_entry {
     std::string_view stream;
@@ -37,6 +52,7 @@ struct stream_entry {
 };
 
 std::string stream_key(std::string_view stream, std::uint64_t revision);
+void write_stream_key(std::string& key, std::string_view stream, std::uint64_t revision);
 stream_entry read_stream_entry(const storage::entry& entry);  // throws corrupt
 
 // The last event of a stream; nullopt where there is none.
