@@ -1,0 +1,126 @@
+// What each command is asked for, and the commands themselves: run(options, session) does the work
+// and returns the exit code. Faults are thrown.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "session.hpp"
+
+namespace idem::cli {
+
+struct append_options {
+    std::string store;
+    std::vector<std::string> files;  // none: standard input
+    bool atomic = false;
+    std::string expect;  // any, no_stream, stream_exists or a revision; empty: each line alone
+};
+int run(const append_options& options, session& s);
+
+struct import_options {
+    std::string store;
+    std::vector<std::string> files;
+    std::size_t batch = 1000;
+    bool receipts = false;
+};
+int run(const import_options& options, session& s);
+
+// Which events; as the options say it.
+struct selection {
+    std::optional<std::string> stream;
+    std::vector<std::string> types;
+    std::vector<std::string> tags;
+    std::optional<std::string> correlation;
+    std::optional<std::string> since;
+    std::optional<std::string> until;
+    std::optional<std::uint64_t> from;
+    std::optional<std::uint64_t> to;
+    std::optional<std::uint64_t> limit;
+    bool reverse = false;
+};
+
+struct export_options {
+    std::string store;
+    selection select;
+};
+int run(const export_options& options, session& s);
+
+struct log_options {
+    std::string store;
+    selection select;
+    bool follow = false;
+};
+int run(const log_options& options, session& s);
+
+struct show_options {
+    std::string store;
+    std::string event;   // a position or an id
+    std::string source;  // then `event` is that sender's id
+};
+int run(const show_options& options, session& s);
+
+struct why_options {
+    std::string store;
+    std::string id;
+    std::string source;
+    std::string event;  // a file with the event to compare with
+};
+int run(const why_options& options, session& s);
+
+struct streams_options {
+    std::string store;
+};
+int run(const streams_options& options, session& s);
+
+struct types_options {
+    std::string store;
+};
+int run(const types_options& options, session& s);
+
+struct projections_options {
+    std::string store;
+};
+int run(const projections_options& options, session& s);
+
+struct state_options {
+    std::string store;
+    std::string name;  // a projection's name, or a file that defines one
+    std::optional<std::string> key;
+    std::optional<std::uint64_t> at;
+    bool digest = false;
+};
+int run(const state_options& options, session& s);
+
+struct replay_options {
+    std::string store;
+    std::string name;
+    bool digest = false;
+};
+int run(const replay_options& options, session& s);
+
+struct verify_options {
+    std::string store;
+    std::vector<std::string> projections;  // files
+};
+int run(const verify_options& options, session& s);
+
+struct stats_options {
+    std::string store;
+};
+int run(const stats_options& options, session& s);
+
+struct backup_options {
+    std::string store;
+    std::string target;
+};
+int run(const backup_options& options, session& s);
+
+struct restore_options {
+    std::string backup;
+    std::string store;
+};
+int run(const restore_options& options, session& s);
+
+}  // namespace idem::cli

@@ -1,0 +1,18 @@
+#include "event_id.hpp"
+
+#include <fmt/format.h>
+
+#include "idem/error.hpp"
+
+namespace idem::cli {
+
+uuid parse_id(const std::string& text, const std::string& source) {
+    if (const auto id = uuid::parse(text)) return *id;
+    if (!source.empty()) return make_uuid_from_source(source, text);
+    throw error(errc::invalid_input,
+                fmt::format("{} is not a UUID; if it is the sender's id, add --source with the "
+                            "sender's CloudEvents source",
+                            text));
+}
+
+}  // namespace idem::cli

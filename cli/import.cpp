@@ -1,0 +1,212 @@
+// idem import: event lines of any number in constant memory, in batches that share a commit.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "idem/error.hpp"
+#include "idem/store.hpp"
+#include "input.hpp"
+#include "interrupt.hpp"
+#include "json_line.hpp"
+#include "open_store.hpp"
+#include "progress.hpp"
+#include "receipts.hpp"
+#include "text.hpp"
+
+namespace idem::cli {
+namespace {
+
+// Well below limits::batch_bytes_max, for records are larger than their lines by some bytes.
+constexpr std::size_t batch_bytes = 16 << 20;
+
+class importer {
+public:
+    importer(const import_options& options, session& s)
+        : options_(options), session_(s), invalid_(s), conflicts_(s), progress_("import") {}
+
+    int run();
+
+private:
+    void read(const input_file& file);
+    void append_pending();
+    // Nullopt where the whole part was taken; else the index of an event that stands in the way.
+    std::optional<std::size_t> append_part(std::size_t first, std::size_t count);
+    void give_up_on(std::size_t index);
+    void count(const told_receipt& receipt);
+    void show_progress(std::uint64_t bytes_of_this_file);
+    void finish();
+
+    const import_options& options_;
+    session& session_;
+    interrupt interrupt_;
+    std::optional<store> store_;
+    line_faults invalid_;
+    line_faults conflicts_;
+    progress progress_;
+
+    std::vector<placed_event> pending_;
+    std::vector<event> batch_;  // of pending_, side by side as append() wants them
+    std::string trouble_;       // why the last part was refused
+    std::optional<told_receipt> refused_;
+
+    std::uint64_t appended_ = 0;
+    std::uint64_t duplicates_ = 0;
+    std::optional<std::uint64_t> first_position_;
+    std::optional<std::uint64_t> last_position_;
+    std::optional<std::uint64_t> bytes_in_all_ = 0;
+    std::uint64_t bytes_before_ = 0;  // of files that are done
+    bool complete_ = false;           // everything was read
+};
+
+int importer::run() {
+    const auto files = open_inputs(options_.files);
+    for (const auto& file : files) {
+        const auto size = file.size();
+        bytes_in_all_ = bytes_in_all_ && size ? std::optional(*bytes_in_all_ + *size) : std::nullopt;
+    }
+    store_.emplace(open_or_create(options_.store));
+    try {
+        for (const auto& file : files) {
+            if (!interrupt_.requested()) read(file);
+        }
+        complete_ = !interrupt_.requested();
+    } catch (const error&) {
+        finish();  // what was appended before is on disk, and is told
+        throw;
+    }
+    finish();
+    if (interrupt_.requested()) return interrupted_by(interrupt_.signal());
+    int code = success;
+    if (conflicts_.count() > 0) code = graver(code, rejected);
+    if (invalid_.count() > 0) code = graver(code, invalid);
+    return code;
+}
+
+void importer::read(const input_file& file) {
+    line_reader lines(file, &interrupt_);
+    std::size_t bytes = 0;
+    std::uint64_t faults_told = 0;
+    while (const auto line = lines.next()) {
+        if (auto read = read_event(file, *line, invalid_)) {
+            bytes += line->text.size();
+            pending_.push_back(std::move(*read));
+        } else if (faults_told++ == 0) {
+            progress_.clear();
+        }
+        if (pending_.size() >= options_.batch || bytes >= batch_bytes) {
+            append_pending();
+            bytes = 0;
+            show_progress(lines.bytes_read());
+        }
+    }
+    append_pending();
+    bytes_before_ += lines.bytes_read();
+}
+
+// A batch with an event that cannot be taken is refused whole. Then what stands before that event
+// goes first, and the rest is tried in small steps that double, so that a file full of such events
+// takes time in proportion to its length.
+void importer::append_pending() {
+    constexpr std::size_t careful_step = 16;
+    batch_.clear();
+    for (auto& p : pending_) batch_.push_back(std::move(p.event));
+    std::size_t done = 0;
+    std::size_t step = pending_.size();
+    while (done < pending_.size()) {
+        const std::size_t part = std::min(step, pending_.size() - done);
+        const auto obstacle = append_part(done, part);
+        if (!obstacle) {
+            done += part;
+            step *= 2;
+        } else if (*obstacle > 0) {
+            step = *obstacle;
+        } else {
+            give_up_on(done++);
+            step = careful_step;
+        }
+    }
+    pending_.clear();
+}
+
+std::optional<std::size_t> importer::append_part(std::size_t first, std::size_t count_of_events) {
+    const std::span<const event> part = std::span(batch_).subspan(first, count_of_events);
+    refused_.reset();
+    try {
+        const append_result result = store_->append(part);
+        auto told = receipts_of(part, result);
+        if (result.accepted()) {
+            for (const auto& receipt : told) count(receipt);
+            return std::nullopt;
+        }
+        trouble_ = *told[result.rejection->index].detail;
+        refused_ = std::move(told[result.rejection->index]);
+        return result.rejection->index;
+    } catch (const error& e) {
+        const auto index = e.place().index;
+        if (e.code() != errc::invalid_input || !index || *index >= part.size()) throw;
+        trouble_ = without_index(e.what());
+        return *index;
+    }
+}
+
+void importer::give_up_on(std::size_t index) {
+    progress_.clear();
+    if (!refused_) return invalid_.add(pending_[index], trouble_);
+    conflicts_.add(pending_[index], fmt::format("{}: {}", to_string(refused_->outcome), trouble_));
+    if (options_.receipts) print(session_, *refused_);
+}
+
+void importer::count(const told_receipt& receipt) {
+    if (receipt.outcome == outcome::appended) {
+        ++appended_;
+        if (!first_position_) first_position_ = receipt.position;
+        last_position_ = receipt.position;
+    } else {
+        ++duplicates_;
+    }
+    if (options_.receipts) print(session_, receipt);
+}
+
+void importer::show_progress(std::uint64_t bytes_of_this_file) {
+    const std::uint64_t bytes = bytes_before_ + bytes_of_this_file;
+    progress_.update({bytes, bytes_in_all_, appended_ + duplicates_, byte_size(bytes)});
+}
+
+void importer::finish() {
+    progress_.clear();
+    invalid_.finish();
+    conflicts_.finish();
+    const double seconds = progress_.seconds();
+    const std::string speed = rate(appended_ + duplicates_, seconds);
+    if (session_.json && !options_.receipts) {
+        json_line line;
+        line.number("appended", appended_).number("duplicate", duplicates_);
+        line.number("id_conflict", conflicts_.count()).number("invalid", invalid_.count());
+        line.number("first_position", first_position_).number("last_position", last_position_);
+        line.flag("complete", complete_);
+        session_.out.write(line.str());
+    } else {
+        const std::string text = fmt::format(
+            "{} appended, {} duplicate, {} id_conflict, {} invalid", with_commas(appended_),
+            with_commas(duplicates_), with_commas(conflicts_.count()), with_commas(invalid_.count()));
+        if (options_.receipts) {
+            session_.tell(text);
+        } else {
+            session_.out.write(text + "\n");
+        }
+    }
+    session_.out.flush();
+    if (interrupt_.requested()) {
+        session_.tell("interrupted: import the same input again, what is there is a duplicate");
+    } else if (complete_ && !speed.empty()) {
+        session_.tell(fmt::format("{} in {:.1f} s, {}", byte_size(bytes_before_), seconds, speed));
+    }
+}
+
+}  // namespace
+
+int run(const import_options& options, session& s) { return importer(options, s).run(); }
+
+}  // namespace idem::cli

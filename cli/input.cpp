@@ -1,0 +1,181 @@
+#include "input.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "idem/cloudevents.hpp"
+#include "idem/error.hpp"
+
+namespace idem::cli {
+namespace {
+
+[[noreturn]] void throw_unreadable(const std::string& name, int code) {
+    const errc kind = code == ENOENT   ? errc::not_found
+                      : code == EACCES ? errc::permission_denied
+                                       : errc::io;
+    throw error(kind, fmt::format("cannot read {}: {}", name,
+                                  std::generic_category().message(code)));
+}
+
+bool blank(std::string_view line) {
+    return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
+}  // namespace
+
+input_file::input_file(const std::string& name)
+    : name_(name == "-" ? "standard input" : name),
+      descriptor_(name == "-" ? STDIN_FILENO : ::open(name.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw_unreadable(name_, errno);
+    struct stat status {};
+    if (::fstat(descriptor_, &status) == 0 && S_ISDIR(status.st_mode)) {
+        if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
+        throw_unreadable(name_, EISDIR);
+    }
+}
+
+input_file::~input_file() {
+    if (descriptor_ > STDIN_FILENO) ::close(descriptor_);
+}
+
+input_file::input_file(input_file&& other) noexcept
+    : name_(std::move(other.name_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+std::optional<std::uint64_t> input_file::size() const {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::size_t input_file::read(std::span<char> space, const interrupt* stop) const {
+    for (;;) {
+        if (stop) {
+            pollfd waits[2] = {{descriptor_, POLLIN, 0}, {stop->descriptor(), POLLIN, 0}};
+            if (::poll(waits, 2, -1) < 0 && errno != EINTR) throw_unreadable(name_, errno);
+            if (stop->requested()) return 0;
+        }
+        const ssize_t got = ::read(descriptor_, space.data(), space.size());
+        if (got >= 0) return static_cast<std::size_t>(got);
+        if (errno != EINTR) throw_unreadable(name_, errno);
+    }
+}
+
+std::vector<input_file> open_inputs(const std::vector<std::string>& names) {
+    std::vector<input_file> files;
+    for (const auto& name : names) files.emplace_back(name);
+    if (files.empty()) files.emplace_back("-");
+    return files;
+}
+
+bool line_reader::fill() {
+    constexpr std::size_t chunk = 64 << 10;
+    if (start_ > 0) {
+        buffer_.erase(0, start_);
+        scanned_ -= start_;
+        start_ = 0;
+    }
+    const std::size_t before = buffer_.size();
+    buffer_.resize(before + chunk);
+    const std::size_t got = file_.read({buffer_.data() + before, chunk}, stop_);
+    buffer_.resize(before + got);
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (bytes_read_ == 0 && buffer_.starts_with(byte_order_mark)) {
+        buffer_.erase(0, byte_order_mark.size());
+    }
+    bytes_read_ += got;
+    return got > 0;
+}
+
+std::optional<line_reader::line> line_reader::next_of_any_kind() {
+    for (;;) {
+        if (stop_ && stop_->requested()) return std::nullopt;
+        const std::size_t end = buffer_.find('\n', scanned_);
+        const bool found = end != std::string::npos;
+        if (!found && !ended_) {
+            scanned_ = buffer_.size();
+            if (scanned_ - start_ > line_bytes_max) {  // keep nothing of it
+                skipping_ = true;
+                start_ = scanned_;
+            }
+            ended_ = !fill();
+            continue;
+        }
+        if (!found && start_ == buffer_.size() && !skipping_) return std::nullopt;
+        const std::size_t stop = found ? end : buffer_.size();
+        line result{++number_, std::string_view(buffer_).substr(start_, stop - start_), skipping_};
+        if (result.text.size() > line_bytes_max) result.too_long = true;
+        if (result.too_long) result.text = {};
+        start_ = scanned_ = found ? end + 1 : stop;
+        skipping_ = false;
+        return result;
+    }
+}
+
+std::optional<line_reader::line> line_reader::next() {
+    for (;;) {
+        const auto line = next_of_any_kind();
+        if (!line || line->too_long || !blank(line->text)) return line;
+    }
+}
+
+void line_faults::add(const std::string& file, std::uint64_t line, std::string_view what) {
+    if (++count_ <= told_max) session_.tell(fmt::format("{}:{}: {}", file, line, what));
+}
+
+void line_faults::finish() {
+    if (count_ > told_max) {
+        session_.tell(fmt::format("and {} more lines like these", count_ - told_max));
+    }
+}
+
+std::optional<placed_event> read_event(const input_file& file, const line_reader::line& line,
+                                       line_faults& faults) {
+    if (line.too_long) {
+        faults.add(file.name(), line.number,
+                   fmt::format("the line is longer than {} bytes, the limit; keep large content "
+                               "elsewhere and append a reference to it",
+                               line_reader::line_bytes_max));
+        return std::nullopt;
+    }
+    try {
+        return placed_event{parse_cloudevent(line.text), &file.name(), line.number};
+    } catch (const error& e) {
+        if (e.code() != errc::invalid_input) throw;
+        faults.add(file.name(), line.number, e.what());
+        return std::nullopt;
+    }
+}
+
+std::string without_index(std::string_view message) {
+    constexpr std::string_view word = "event ";
+    if (!message.starts_with(word)) return std::string(message);
+    const std::size_t end = message.find_first_not_of("0123456789", word.size());
+    if (end == word.size() || end == std::string_view::npos) return std::string(message);
+    return "event" + std::string(message.substr(end));
+}
+
+std::string read_file(const std::string& name, std::size_t bytes_max) {
+    const input_file file(name);
+    std::string text;
+    for (;;) {
+        const std::size_t before = text.size();
+        text.resize(before + 4096);
+        const std::size_t got = file.read({text.data() + before, 4096}, nullptr);
+        text.resize(before + got);
+        if (got == 0) return text;
+        if (text.size() > bytes_max) {
+            throw error(errc::invalid_input,
+                        fmt::format("{} is larger than {} bytes, the limit", name, bytes_max));
+        }
+    }
+}
+
+}  // namespace idem::cli

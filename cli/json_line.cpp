@@ -1,0 +1,51 @@
+#include "json_line.hpp"
+
+#include "idem/cloudevents.hpp"
+
+namespace idem::cli {
+
+void json_line::begin(std::string_view name) {
+    if (!line_.empty()) line_ += ',';
+    line_ += to_json_string(name);
+    line_ += ':';
+}
+
+json_line& json_line::text(std::string_view name, std::string_view value) {
+    begin(name);
+    line_ += to_json_string(value);
+    return *this;
+}
+
+json_line& json_line::text(std::string_view name, const std::optional<std::string>& value) {
+    return value ? text(name, std::string_view(*value)) : null(name);
+}
+
+json_line& json_line::number(std::string_view name, std::uint64_t value) {
+    begin(name);
+    line_ += std::to_string(value);
+    return *this;
+}
+
+json_line& json_line::number(std::string_view name, const std::optional<std::uint64_t>& value) {
+    return value ? number(name, *value) : null(name);
+}
+
+json_line& json_line::flag(std::string_view name, bool value) {
+    begin(name);
+    line_ += value ? "true" : "false";
+    return *this;
+}
+
+json_line& json_line::json(std::string_view name, std::string_view value) {
+    begin(name);
+    line_ += value;
+    return *this;
+}
+
+json_line& json_line::null(std::string_view name) {
+    begin(name);
+    line_ += "null";
+    return *this;
+}
+
+}  // namespace idem::cli

@@ -1,0 +1,100 @@
+// idem log: events in order, and those to come with --follow.
+#include <poll.h>
+
+#include <cerrno>
+#include <thread>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "idem/cloudevents.hpp"
+#include "idem/error.hpp"
+#include "idem/store.hpp"
+#include "interrupt.hpp"
+#include "open_store.hpp"
+#include "print_events.hpp"
+#include "select.hpp"
+
+namespace idem::cli {
+namespace {
+
+// Ends a follower when a signal comes, or when nobody reads its output any more, which a follower
+// that has nothing to write would not notice.
+class follow_watch {
+public:
+    follow_watch(const interrupt& signals, int out)
+        : thread_([this, &signals, out](const std::stop_token& done) {
+              while (!done.stop_requested()) {
+                  pollfd waits[2] = {{signals.descriptor(), POLLIN, 0}, {out, 0, 0}};
+                  constexpr int look_again_ms = 200;
+                  const int ready = ::poll(waits, 2, look_again_ms);
+                  if (ready > 0 || (ready < 0 && errno != EINTR)) {
+                      stop_.request_stop();
+                      return;
+                  }
+              }
+          }) {}
+
+    std::stop_token token() const { return stop_.get_token(); }
+
+private:
+    std::stop_source stop_;
+    std::jthread thread_;  // last: ends before what it uses goes
+};
+
+class event_printer {
+public:
+    explicit event_printer(session& s) : session_(s), table_(s) {}
+
+    void print(const recorded_event& e) {
+        if (session_.json) {
+            session_.out.write(to_cloudevent(e) + "\n");
+        } else {
+            table_.add(e);
+        }
+    }
+    void flush() {
+        table_.flush();
+        session_.out.flush();
+    }
+
+private:
+    session& session_;
+    event_table table_;
+};
+
+int follow(const store& from, query select, session& s) {
+    const interrupt signals;
+    const follow_watch watch(signals, s.out.descriptor());
+    event_printer printer(s);
+    std::uint64_t left = select.limit;
+    select.limit = query().limit;
+    if (left == 0) return success;
+    from.follow({.select = select, .stop = watch.token()}, [&](const recorded_event& e) {
+        printer.print(e);
+        printer.flush();
+        return --left > 0;
+    });
+    return success;
+}
+
+}  // namespace
+
+int run(const log_options& options, session& s) {
+    const query select = to_query(options.select);
+    const store from = open_to_read(options.store);
+    if (options.follow) return follow(from, select, s);
+    if (s.json) {
+        write_cloudevents(from, select, s.out);
+        return success;
+    }
+    event_printer printer(s);
+    for (std::optional<query> rest = select; rest && rest->limit > 0;) {
+        const auto page = from.read_page(*rest);
+        for (const auto& e : page.events) printer.print(e);
+        rest = page.next;
+    }
+    printer.flush();
+    return success;
+}
+
+}  // namespace idem::cli

@@ -1,0 +1,74 @@
+#include "print_events.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "idem/cloudevents.hpp"
+#include "text.hpp"
+
+namespace idem::cli {
+namespace {
+
+bool is_text(std::string_view bytes) {
+    return std::all_of(bytes.begin(), bytes.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte >= 0x20 || c == '\t' || c == '\n' || c == '\r';
+    }) && printable(bytes).find("\uFFFD") == std::string::npos;
+}
+
+}  // namespace
+
+void write_cloudevents(const store& from, query select, output& out) {
+    constexpr std::size_t chunk_bytes = 1 << 20;
+    constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
+    std::string lines;
+    while (select.limit > 0) {
+        bool more = false;
+        std::uint64_t events = 0;
+        const std::uint64_t covered = from.read(select, [&](const event_view& e) {
+            append_cloudevent(e, lines);
+            lines += '\n';
+            ++events;
+            more = lines.size() >= chunk_bytes;
+            return !more;
+        });
+        out.write(lines);
+        lines.clear();
+        if (!more) return;
+        if (select.limit != unlimited) select.limit -= events;
+        if (select.direction == direction::backwards) {
+            if (covered <= select.from) return;
+            select.to = covered - 1;
+        } else {
+            select.from = covered + 1;
+        }
+    }
+}
+
+event_table::event_table(session& s)
+    : table_(s, {{"position", align::right},
+                 {"time"},
+                 {"stream"},
+                 {"revision", align::right},
+                 {"type"},
+                 {"data"}}) {}
+
+void event_table::add(const recorded_event& e) {
+    table_.add({std::to_string(e.position), short_time(e.time.value_or(timestamp())), e.stream,
+                std::to_string(e.revision), e.type, shown_data(e)});
+}
+
+std::string short_time(timestamp time) {
+    std::string text = to_string(time).substr(0, std::string_view("2018-07-15T17:00:00").size());
+    std::replace(text.begin(), text.end(), 'T', ' ');
+    return text;
+}
+
+std::string shown_data(const event& e) {
+    if (is_text(e.data)) return e.data;
+    return fmt::format("({} bytes of {})", e.data.size(), e.content_type);
+}
+
+}  // namespace idem::cli

@@ -1,0 +1,66 @@
+// idem show: one event whole.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "commands.hpp"
+#include "event_id.hpp"
+#include "exit_code.hpp"
+#include "idem/cloudevents.hpp"
+#include "open_store.hpp"
+#include "print_events.hpp"
+#include "table.hpp"
+
+namespace idem::cli {
+namespace {
+
+std::optional<std::uint64_t> as_position(const std::string& text) {
+    std::uint64_t position = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), position);
+    if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return position;
+}
+
+void print_for_people(const recorded_event& e, session& s) {
+    std::string tags;
+    for (const auto& tag : e.tags) tags += (tags.empty() ? "" : ", ") + tag;
+    std::vector<std::pair<std::string, std::string>> fields{
+        {"position", std::to_string(e.position)},
+        {"id", to_string(e.id)},
+        {"stream", fmt::format("{} @ {}", e.stream, e.revision)},
+        {"type", fmt::format("{}, schema version {}", e.type, e.schema_version)},
+        {"time", to_string(e.time.value_or(timestamp()))}};
+    if (!tags.empty()) fields.emplace_back("tags", tags);
+    if (!e.correlation_id.empty()) fields.emplace_back("correlation", e.correlation_id);
+    if (!e.causation_id.empty()) fields.emplace_back("causation", e.causation_id);
+    fields.emplace_back("stamp", fmt::format("{} of {} at {}", e.stamp.counter,
+                                             to_string(e.stamp.origin), e.stamp.clock));
+    for (const auto& [name, value] : e.metadata) fields.emplace_back("metadata " + name, value);
+    fields.emplace_back("content type", e.content_type);
+    fields.emplace_back("data", shown_data(e));
+    print_fields(s, fields);
+}
+
+}  // namespace
+
+int run(const show_options& options, session& s) {
+    const auto position = options.source.empty() ? as_position(options.event) : std::nullopt;
+    const uuid id = position ? uuid() : parse_id(options.event, options.source);
+    const store from = open_to_read(options.store);
+    const auto found = position ? from.at(*position) : from.find(id);
+    if (!found) {
+        s.tell(position ? fmt::format("there is no event at position {}; the last is at {}",
+                                      *position, from.head())
+                        : fmt::format("there is no event with the id {}", to_string(id)));
+        return failure;
+    }
+    if (s.json) {
+        s.out.write(to_cloudevent(*found) + "\n");
+    } else {
+        print_for_people(*found, s);
+    }
+    return success;
+}
+
+}  // namespace idem::cli

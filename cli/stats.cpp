@@ -1,0 +1,66 @@
+// idem stats: what a store holds, and what it takes on disk.
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "idem/cloudevents.hpp"
+#include "json_line.hpp"
+#include "open_store.hpp"
+#include "table.hpp"
+#include "text.hpp"
+
+namespace idem::cli {
+namespace {
+
+void print_json(const store_stats& now, session& s) {
+    std::string tables;
+    for (const auto& t : now.tables) {
+        json_line line;
+        line.text("name", t.name).number("entries", t.entries).number("bytes", t.bytes);
+        const std::string text = line.str();
+        tables += (tables.empty() ? "" : ",") + text.substr(0, text.size() - 1);
+    }
+    json_line line;
+    line.text("path", now.path).text("id", to_string(now.id));
+    line.number("format_version", now.format_version).text("created", to_string(now.created));
+    line.number("events", now.events).number("streams", now.streams);
+    line.number("file_bytes", now.file_bytes).number("used_bytes", now.used_bytes);
+    line.number("map_bytes", now.map_bytes).number("readers", now.readers);
+    line.number("reader_slots", now.reader_slots);
+    line.number("oldest_reader_lag", now.oldest_reader_lag).json("tables", "[" + tables + "]");
+    s.out.write(line.str());
+}
+
+void print_for_people(const store_stats& now, session& s) {
+    print_fields(s, {{"path", now.path},
+                     {"store id", to_string(now.id)},
+                     {"format version", std::to_string(now.format_version)},
+                     {"created", to_string(now.created)},
+                     {"events", with_commas(now.events)},
+                     {"streams", with_commas(now.streams)},
+                     {"file", byte_size(now.file_bytes)},
+                     {"used", byte_size(now.used_bytes)},
+                     {"map", byte_size(now.map_bytes)},
+                     {"readers", fmt::format("{} of {}", now.readers, now.reader_slots)},
+                     {"oldest reader lag", fmt::format("{} commits", now.oldest_reader_lag)}});
+    s.out.write("\n");
+    table rows(s, {{"table"}, {"entries", align::right}, {"size", align::right}});
+    for (const auto& t : now.tables) {
+        rows.add({t.name, with_commas(t.entries), byte_size(t.bytes)});
+    }
+    rows.flush();
+}
+
+}  // namespace
+
+int run(const stats_options& options, session& s) {
+    const store_stats now = open_to_read(options.store).stats();
+    if (s.json) {
+        print_json(now, s);
+    } else {
+        print_for_people(now, s);
+    }
+    return success;
+}
+
+}  // namespace idem::cli

@@ -1,0 +1,86 @@
+#include "table.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "text.hpp"
+
+namespace idem::cli {
+namespace {
+
+constexpr std::size_t rows_measured = 200;
+constexpr std::string_view gap = "  ";
+constexpr std::string_view bold = "\x1b[1m";
+constexpr std::string_view plain = "\x1b[0m";
+
+}  // namespace
+
+table::table(session& s, std::vector<column> columns)
+    : session_(s), columns_(std::move(columns)) {}
+
+void table::add(std::vector<std::string> cells) {
+    cells.resize(columns_.size());
+    for (auto& cell : cells) cell = printable(cell);
+    waiting_.push_back(std::move(cells));
+    if (!widths_.empty() || waiting_.size() >= rows_measured) flush();
+}
+
+void table::fix_widths() {
+    constexpr std::size_t narrowest = 8;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        std::size_t width = display_width(columns_[i].title);
+        for (const auto& row : waiting_) width = std::max(width, display_width(row[i]));
+        widths_.push_back(width);
+    }
+    const std::size_t available = terminal_width();
+    const auto total = [&] {
+        return std::accumulate(widths_.begin(), widths_.end(), gap.size() * (widths_.size() - 1));
+    };
+    while (total() > available) {
+        const auto widest = std::max_element(widths_.begin(), widths_.end());
+        if (*widest <= narrowest) return;
+        --*widest;
+    }
+}
+
+void table::flush() {
+    if (waiting_.empty()) return;
+    if (widths_.empty()) {
+        fix_widths();
+        std::vector<std::string> titles;
+        for (const auto& c : columns_) titles.push_back(c.title);
+        print(titles, session_.colour ? bold : "");
+    }
+    for (const auto& row : waiting_) print(row, "");
+    waiting_.clear();
+}
+
+void table::print(const std::vector<std::string>& cells, std::string_view style) {
+    std::string line(style);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        const std::string cell = cut_to_width(cells[i], widths_[i]);
+        const std::string space(widths_[i] - std::min(widths_[i], display_width(cell)), ' ');
+        const bool last = i + 1 == cells.size();
+        if (columns_[i].align == align::right) {
+            line += space + cell;
+        } else {
+            line += cell;
+            if (!last) line += space;
+        }
+        if (!last) line += gap;
+    }
+    if (!style.empty()) line += plain;
+    line += '\n';
+    session_.out.write(line);
+}
+
+void print_fields(session& s, const std::vector<std::pair<std::string, std::string>>& fields) {
+    std::size_t width = 0;
+    for (const auto& [name, value] : fields) width = std::max(width, display_width(name));
+    for (const auto& [name, value] : fields) {
+        s.out.write(name + std::string(width - display_width(name), ' ') + std::string(gap) +
+                    printable(value) + "\n");
+    }
+}
+
+}  // namespace idem::cli
