@@ -31,11 +31,14 @@ std::uint64_t sum_of_words(std::string_view bytes) {
 }
 
 std::uint64_t touch_every_field(const idem::event_view& e) {
+    const idem::stamp stamp = e.stamp();
+    const std::string_view stream = e.stream();
+    const std::string_view type = e.type();
     std::uint64_t sum = e.position() + e.revision() + e.schema_version() + e.id().bytes[15] +
-                        e.stamp().clock + e.stamp().counter +
+                        stamp.clock + stamp.counter +
                         static_cast<std::uint64_t>(e.time().time_since_epoch().count());
-    sum += e.stream().size() + static_cast<unsigned char>(e.stream().back());
-    sum += e.type().size() + static_cast<unsigned char>(e.type().back());
+    sum += stream.size() + static_cast<unsigned char>(stream.back());
+    sum += type.size() + static_cast<unsigned char>(type.back());
     sum += e.content_type().size() + e.correlation_id().size() + e.causation_id().size();
     sum += e.tag_count() + e.metadata_count();
     return sum + sum_of_words(e.data());
