@@ -20,9 +20,10 @@ inline constexpr std::string_view flatbuffers_content_type = "application/x-flat
 
 // A generated table, such as bank::Deposited.
 template <class Table>
-concept flatbuffers_table = std::derived_from<Table, flatbuffers::Table> && requires {
+concept flatbuffers_table = requires(const Table& table, flatbuffers::Verifier& verifier) {
     typename Table::NativeTableType;
     { Table::GetFullyQualifiedName() } -> std::convertible_to<std::string_view>;
+    { table.Verify(verifier) } -> std::same_as<bool>;
 };
 
 // A generated object type, such as bank::DepositedT.
