@@ -3,14 +3,12 @@
 # Makes lib<NAME>.so for `idem --plugin`. One of the sources defines
 # `std::vector<idem::projection> idem_projections()`.
 
-set(IDEM_PLUGIN_GLUE ${CMAKE_CURRENT_LIST_DIR}/plugin_glue.cpp)
-
 function(idem_add_projections name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_SOURCES)
     message(FATAL_ERROR "idem_add_projections(${name} SOURCES ...): name at least one source")
   endif()
-  add_library(${name} MODULE ${arg_SOURCES} ${IDEM_PLUGIN_GLUE})
+  add_library(${name} MODULE ${arg_SOURCES} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin_glue.cpp)
   target_link_libraries(${name} PRIVATE idem::idem ${arg_LIBRARIES})
   target_compile_features(${name} PRIVATE cxx_std_20)
 endfunction()
