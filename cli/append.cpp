@@ -22,10 +22,11 @@ expected_revision parse_expected(const std::string& text) {
     std::uint64_t last = 0;
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), last);
     if (fault != std::errc() || end != text.data() + text.size()) {
-        throw error(errc::invalid_input,
-                    fmt::format("--expect {}: give any, no_stream, stream_exists or the revision of "
-                                "the stream's last event",
-                                text));
+        throw error(
+            errc::invalid_input,
+            fmt::format("--expect {}: give any, no_stream, stream_exists or the revision of "
+                        "the stream's last event",
+                        text));
     }
     return expected_revision::exactly(last);
 }
@@ -72,11 +73,12 @@ std::vector<placed_event> read_batch(const std::vector<input_file>& files, line_
                 batch.push_back(std::move(*read));
             }
             if (batch.size() > limits::batch_events_max || bytes > limits::batch_bytes_max) {
-                throw error(errc::invalid_input,
-                            fmt::format("{}:{}: the input is larger than one batch may be, {} events "
-                                        "and {} bytes; append it in parts, or with `idem import`",
-                                        file.name(), line->number, limits::batch_events_max,
-                                        limits::batch_bytes_max));
+                throw error(
+                    errc::invalid_input,
+                    fmt::format("{}:{}: the input is larger than one batch may be, {} events "
+                                "and {} bytes; append it in parts, or with `idem import`",
+                                file.name(), line->number, limits::batch_events_max,
+                                limits::batch_bytes_max));
             }
         }
     }

@@ -19,6 +19,8 @@ constexpr int graver(int a, int b) noexcept {
 }
 
 // Ended by a signal, after what was under way was finished.
-constexpr int interrupted_by(int signal) noexcept { return 128 + signal; }
+constexpr int interrupted_by(int signal) noexcept {
+    return 128 + signal;
+}
 
 }  // namespace idem::cli

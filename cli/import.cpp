@@ -64,7 +64,8 @@ int importer::run() {
     const auto files = open_inputs(options_.files);
     for (const auto& file : files) {
         const auto size = file.size();
-        bytes_in_all_ = bytes_in_all_ && size ? std::optional(*bytes_in_all_ + *size) : std::nullopt;
+        bytes_in_all_ =
+            bytes_in_all_ && size ? std::optional(*bytes_in_all_ + *size) : std::nullopt;
     }
     store_.emplace(open_or_create(options_.store));
     try {
@@ -188,9 +189,10 @@ void importer::finish() {
         line.flag("complete", complete_);
         session_.out.write(line.str());
     } else {
-        const std::string text = fmt::format(
-            "{} appended, {} duplicate, {} id_conflict, {} invalid", with_commas(appended_),
-            with_commas(duplicates_), with_commas(conflicts_.count()), with_commas(invalid_.count()));
+        const std::string text =
+            fmt::format("{} appended, {} duplicate, {} id_conflict, {} invalid",
+                        with_commas(appended_), with_commas(duplicates_),
+                        with_commas(conflicts_.count()), with_commas(invalid_.count()));
         if (options_.receipts) {
             session_.tell(text);
         } else {
@@ -207,6 +209,8 @@ void importer::finish() {
 
 }  // namespace
 
-int run(const import_options& options, session& s) { return importer(options, s).run(); }
+int run(const import_options& options, session& s) {
+    return importer(options, s).run();
+}
 
 }  // namespace idem::cli

@@ -21,8 +21,8 @@ namespace {
     const errc kind = code == ENOENT   ? errc::not_found
                       : code == EACCES ? errc::permission_denied
                                        : errc::io;
-    throw error(kind, fmt::format("cannot read {}: {}", name,
-                                  std::generic_category().message(code)));
+    throw error(kind,
+                fmt::format("cannot read {}: {}", name, std::generic_category().message(code)));
 }
 
 bool blank(std::string_view line) {
@@ -121,8 +121,8 @@ std::optional<line_reader::line> line_reader::next_of_any_kind() {
 
 std::optional<line_reader::line> line_reader::next() {
     for (;;) {
-        const auto line = next_of_any_kind();
-        if (!line || line->too_long || !blank(line->text)) return line;
+        const auto found = next_of_any_kind();
+        if (!found || found->too_long || !blank(found->text)) return found;
     }
 }
 

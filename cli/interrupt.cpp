@@ -33,7 +33,8 @@ struct interrupt::previous {
 };
 
 interrupt::interrupt()
-    : previous_(std::make_unique<previous>()), descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : previous_(std::make_unique<previous>()),
+      descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (descriptor_ < 0) {
         throw error(errc::io, "cannot make an eventfd: " + std::generic_category().message(errno));
     }
@@ -53,6 +54,8 @@ interrupt::~interrupt() {
     ::close(descriptor_);
 }
 
-int interrupt::signal() const noexcept { return noted; }
+int interrupt::signal() const noexcept {
+    return noted;
+}
 
 }  // namespace idem::cli

@@ -16,10 +16,6 @@ json_line& json_line::text(std::string_view name, std::string_view value) {
     return *this;
 }
 
-json_line& json_line::text(std::string_view name, const std::optional<std::string>& value) {
-    return value ? text(name, std::string_view(*value)) : null(name);
-}
-
 json_line& json_line::number(std::string_view name, std::uint64_t value) {
     begin(name);
     line_ += std::to_string(value);

@@ -12,10 +12,12 @@ namespace idem::cli {
 namespace {
 
 bool is_text(std::string_view bytes) {
-    return std::all_of(bytes.begin(), bytes.end(), [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte >= 0x20 || c == '\t' || c == '\n' || c == '\r';
-    }) && printable(bytes).find("\uFFFD") == std::string::npos;
+    return std::all_of(bytes.begin(), bytes.end(),
+                       [](char c) {
+                           const auto byte = static_cast<unsigned char>(c);
+                           return byte >= 0x20 || c == '\t' || c == '\n' || c == '\r';
+                       }) &&
+           printable(bytes).find("\uFFFD") == std::string::npos;
 }
 
 }  // namespace

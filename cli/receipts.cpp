@@ -14,9 +14,12 @@ namespace {
 
 std::string_view colour_of(outcome value) {
     switch (value) {
-        case outcome::appended: return "\x1b[32m";
-        case outcome::duplicate: return "\x1b[2m";
-        default: return "\x1b[31m";
+        case outcome::appended:
+            return "\x1b[32m";
+        case outcome::duplicate:
+            return "\x1b[2m";
+        default:
+            return "\x1b[31m";
     }
 }
 

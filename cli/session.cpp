@@ -18,7 +18,9 @@ void session::tell(std::string_view message) {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
+bool is_terminal(int descriptor) noexcept {
+    return ::isatty(descriptor) == 1;
+}
 
 std::size_t terminal_width() {
     constexpr std::size_t narrowest = 20;

@@ -15,8 +15,7 @@ constexpr std::string_view plain = "\x1b[0m";
 
 }  // namespace
 
-table::table(session& s, std::vector<column> columns)
-    : session_(s), columns_(std::move(columns)) {}
+table::table(session& s, std::vector<column> columns) : session_(s), columns_(std::move(columns)) {}
 
 void table::add(std::vector<std::string> cells) {
     cells.resize(columns_.size());

@@ -34,18 +34,17 @@ struct range {
     char32_t first;
     char32_t last;
 };
-constexpr std::array wide{range{0x1100, 0x115f},   range{0x2e80, 0xa4cf},   range{0xac00, 0xd7a3},
-                          range{0xf900, 0xfaff},   range{0xfe30, 0xfe6f},   range{0xff00, 0xff60},
-                          range{0xffe0, 0xffe6},   range{0x1f300, 0x1f64f}, range{0x1f900, 0x1f9ff},
+constexpr std::array wide{range{0x1100, 0x115f},  range{0x2e80, 0xa4cf},   range{0xac00, 0xd7a3},
+                          range{0xf900, 0xfaff},  range{0xfe30, 0xfe6f},   range{0xff00, 0xff60},
+                          range{0xffe0, 0xffe6},  range{0x1f300, 0x1f64f}, range{0x1f900, 0x1f9ff},
                           range{0x20000, 0x3fffd}};
-constexpr std::array combining{range{0x300, 0x36f}, range{0x1ab0, 0x1aff}, range{0x200b, 0x200f},
+constexpr std::array combining{range{0x300, 0x36f},   range{0x1ab0, 0x1aff}, range{0x200b, 0x200f},
                                range{0x20d0, 0x20ff}, range{0xfe00, 0xfe0f}, range{0xfe20, 0xfe2f}};
 
 template <std::size_t Size>
 bool within(const std::array<range, Size>& ranges, char32_t code) noexcept {
-    return std::any_of(ranges.begin(), ranges.end(), [code](const range& r) {
-        return r.first <= code && code <= r.last;
-    });
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [code](const range& r) { return r.first <= code && code <= r.last; });
 }
 
 std::size_t width_of(char32_t code) noexcept {

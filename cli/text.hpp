@@ -8,8 +8,8 @@
 
 namespace idem::cli {
 
-// Control characters and broken UTF-8 replaced by a visible sign, so that what an event holds cannot
-// move the cursor or colour the screen.
+// Control characters and broken UTF-8 replaced by a visible sign, so that what an event holds
+// cannot move the cursor or colour the screen.
 std::string printable(std::string_view text);
 
 // Columns that printable text takes on a terminal: East Asian wide characters take two, combining

@@ -41,9 +41,9 @@ std::optional<event> read_given_event(const std::string& file_name) {
         throw refuse(e.what());
     }
     if (lines.next()) {
-        throw error(errc::invalid_input,
-                    fmt::format("{} holds more than one event; give the one to compare",
-                                file.name()));
+        throw error(
+            errc::invalid_input,
+            fmt::format("{} holds more than one event; give the one to compare", file.name()));
     }
     return given;
 }
@@ -132,9 +132,8 @@ int run(const why_options& options, session& s) {
     const store from = open_to_read(options.store);
     const auto given = read_given_event(options.event);
     if (given && given->id != id) {
-        throw error(errc::invalid_input,
-                    fmt::format("the event given has the id {}, not {}", to_string(given->id),
-                                to_string(id)));
+        throw error(errc::invalid_input, fmt::format("the event given has the id {}, not {}",
+                                                     to_string(given->id), to_string(id)));
     }
     const answer a = find_answer(from, id, given);
     if (s.json) {

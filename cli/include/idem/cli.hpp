@@ -11,9 +11,9 @@
 
 namespace idem {
 
-// Does what the command `idem` does with these arguments, and returns its exit code (cli/COMMANDS.md
-// lists them). `projections` are known by name to `state`, `replay`, `projections` and `verify`, as
-// those of plug-ins are.
+// Does what the command `idem` does with these arguments, and returns its exit code
+// (cli/COMMANDS.md lists them). `projections` are known by name to `state`, `replay`, `projections`
+// and `verify`, as those of plug-ins are.
 //
 // Call it once, from main(): it uses the process's standard streams, ignores SIGPIPE, and some
 // commands handle SIGINT and SIGTERM while they run. `verify` starts /proc/self/exe with the

@@ -1,0 +1,31 @@
+// JSON values whose integers are exact. Costs the compiler seconds: for the sources of JSON
+// projections only.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace idem::cli {
+
+using json = nlohmann::json;
+
+enum class repeated_members : std::uint8_t { last_counts, refused };
+
+// Throws invalid_input with line and column. An integer beyond 64 bits, which `json` would round,
+// becomes a binary value with its digits: holds_huge_integer() finds it before it is used.
+json parse_json(std::string_view text, repeated_members repeated);
+bool holds_huge_integer(const json& value);
+
+// Wide enough for the sum of any two 64-bit integers, signed or not.
+__extension__ typedef __int128 wide_integer;
+
+std::optional<wide_integer> as_integer(const json& value);  // nullopt: not an integer
+std::optional<json> to_json(wide_integer value);            // nullopt: beyond 64 bits
+
+// "an object", "text", and so on.
+std::string_view kind_name(const json& value);
+
+}  // namespace idem::cli

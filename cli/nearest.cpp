@@ -1,0 +1,41 @@
+#include "nearest.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace idem::cli {
+namespace {
+
+// Levenshtein's: letters to insert, remove or replace.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::optional<std::string> nearest(std::string_view written,
+                                   const std::vector<std::string>& known) {
+    constexpr std::size_t longest = 64;  // longer words are no slips, and the work is quadratic
+    if (written.size() > longest) return std::nullopt;
+    std::optional<std::string> best;
+    std::size_t best_distance = std::max<std::size_t>(2, written.size() / 4) + 1;
+    for (const auto& word : known) {
+        const std::size_t d = distance(written, word);
+        if (d >= best_distance) continue;
+        best = word;
+        best_distance = d;
+    }
+    return best;
+}
+
+}  // namespace idem::cli

@@ -1,0 +1,86 @@
+// idem projections: those that the store keeps, and those that could run on it.
+#include <algorithm>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "find_projection.hpp"
+#include "json_line.hpp"
+#include "open_store.hpp"
+#include "table.hpp"
+#include "text.hpp"
+
+namespace idem::cli {
+namespace {
+
+struct listed {
+    known_projection known;
+    projection_info kept;
+    bool in_store = true;
+};
+
+std::vector<listed> list(const session& s, const store& from) {
+    std::vector<listed> all;
+    for (auto& kept : from.projections()) all.push_back({describe(s, kept), kept});
+    for (const auto& loaded : s.projections) {
+        const bool seen = std::any_of(all.begin(), all.end(), [&](const listed& l) {
+            return l.kept.name == loaded.name && l.kept.version == loaded.version;
+        });
+        if (seen) continue;
+        projection_info never_run;
+        never_run.name = loaded.name;
+        never_run.version = loaded.version;
+        all.push_back({{loaded}, never_run, false});
+    }
+    return all;
+}
+
+std::string source_of(const listed& l) {
+    if (!l.known.can_run()) return "unknown";
+    return l.known.fold.definition.empty() ? "compiled" : "json";
+}
+
+void print_json(const listed& l, std::uint64_t head, session& s) {
+    json_line line;
+    line.text("name", l.kept.name).number("version", l.kept.version);
+    line.flag("kept", l.in_store).number("position", l.kept.position);
+    line.number("behind", head - std::min(head, l.kept.position)).number("rows", l.kept.rows);
+    line.text("digest", to_string(l.kept.digest)).text("order", order_word(l.known.fold));
+    line.text("because", order_reason(l.known)).text("definition", source_of(l));
+    if (l.kept.failure.empty()) {
+        line.null("failure");
+    } else {
+        line.text("failure", l.kept.failure);
+    }
+    s.out.write(line.str());
+}
+
+}  // namespace
+
+int run(const projections_options& options, session& s) {
+    const store from = open_to_read(options.store);
+    const std::uint64_t head = from.head();
+    table rows(s, {{"name"},
+                   {"version", align::right},
+                   {"position", align::right},
+                   {"behind", align::right},
+                   {"rows", align::right},
+                   {"definition"},
+                   {"order"}});
+    std::vector<std::string> failures;
+    for (const listed& l : list(s, from)) {
+        if (!l.kept.failure.empty()) failures.push_back(l.kept.failure);
+        if (s.json) {
+            print_json(l, head, s);
+            continue;
+        }
+        rows.add({l.kept.name, std::to_string(l.kept.version),
+                  l.in_store ? with_commas(l.kept.position) : "never run",
+                  with_commas(head - std::min(head, l.kept.position)), with_commas(l.kept.rows),
+                  source_of(l), order_word(l.known.fold) + ": " + order_reason(l.known)});
+    }
+    rows.flush();
+    for (const auto& failure : failures) s.tell("it stands still: " + failure);
+    return success;
+}
+
+}  // namespace idem::cli

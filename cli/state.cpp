@@ -1,0 +1,139 @@
+// idem state: a projection's rows, up to date or as they were.
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "exit_code.hpp"
+#include "find_projection.hpp"
+#include "idem/error.hpp"
+#include "idem/state.hpp"
+#include "json_line.hpp"
+#include "open_store.hpp"
+#include "progress.hpp"
+#include "table.hpp"
+#include "text.hpp"
+
+namespace idem::cli {
+namespace {
+
+// For writing, so that what is replayed need not be replayed again; for reading where that is all
+// that is allowed.
+store open_as_far_as_allowed(const std::string& folder, bool& writable) {
+    try {
+        writable = true;
+        return open_to_write(folder);
+    } catch (const error& e) {
+        if (e.code() != errc::read_only && e.code() != errc::permission_denied) throw;
+    }
+    writable = false;
+    return open_to_read(folder);
+}
+
+state replay(const store& from, const projection& fold, std::uint64_t to) {
+    const std::uint64_t head = std::min(from.head(), to);
+    progress shown("replay");
+    return from.replay(fold, to, [&](std::uint64_t position) {
+        shown.update({position, head, position});
+    });
+}
+
+state rows_of(store& from, const known_projection& p, const state_options& options, bool writable,
+              session& s) {
+    if (options.at) {
+        require_definition(p);
+        return replay(from, p.fold, *options.at);
+    }
+    if (!p.can_run()) {
+        s.tell(
+            fmt::format("the rows of {}@{} are shown as they were left, and raw: name the shared "
+                        "library that has the projection with --plugin",
+                        p.fold.name, p.fold.version));
+        return from.state(p.fold.name);
+    }
+    refuse_changed_definition(from, p.fold);
+    if (!writable) return replay(from, p.fold, query().to);
+    from.run(p.fold, projection_mode::manual);
+    from.catch_up(p.fold.name);
+    return from.state(p.fold.name);
+}
+
+void print_row(const state& rows, std::string_view key, std::string_view row,
+               std::uint64_t position, session& s, table& people) {
+    const std::string shown_key = print_key(rows.keys(), key);
+    const std::string json_row = rows.row_to_json(row);
+    if (s.json) {
+        json_line line;
+        line.text("key", shown_key).json("row", json_row).number("position", position);
+        s.out.write(line.str());
+    } else {
+        people.add({shown_key, json_row});
+    }
+}
+
+int print_one(const state& rows, const std::string& key, session& s) {
+    const std::string encoded = parse_key(rows.keys(), key);
+    const auto found = rows.find(encoded);
+    if (!found.row) {
+        s.tell(fmt::format("{}@{} has no row {} at position {}", rows.name(), rows.version(), key,
+                           found.position));
+        return failure;
+    }
+    table people(s, {{"key"}, {"row"}});
+    print_row(rows, encoded, *found.row, found.position, s, people);
+    people.flush();
+    return success;
+}
+
+void print_all(const state& rows, session& s) {
+    table people(s, {{"key"}, {"row"}});
+    std::string last;
+    row_page page = rows.rows();
+    for (;;) {
+        for (const auto& [key, row] : page.rows)
+            print_row(rows, key, row, page.position, s, people);
+        if (!page.more) break;
+        last = page.rows.back().first;
+        page = rows.rows(last, 1000, true);
+    }
+    people.flush();
+}
+
+void print_digest(const state& rows, const known_projection& p, session& s) {
+    if (s.json) {
+        json_line line;
+        line.text("name", rows.name()).number("version", rows.version());
+        line.number("position", rows.position()).number("rows", rows.row_count());
+        line.text("digest", to_string(rows.digest())).text("order", order_word(p.fold));
+        line.text("because", order_reason(p));
+        s.out.write(line.str());
+        return;
+    }
+    print_fields(s, {{"name", rows.name()},
+                     {"version", std::to_string(rows.version())},
+                     {"position", std::to_string(rows.position())},
+                     {"rows", with_commas(rows.row_count())},
+                     {"digest", to_string(rows.digest())},
+                     {"order", order_word(p.fold) + ": " + order_reason(p)}});
+}
+
+}  // namespace
+
+int run(const state_options& options, session& s) {
+    bool writable = false;
+    store from = open_as_far_as_allowed(options.store, writable);
+    const known_projection p = find_projection(s, from, options.name);
+    const state rows = rows_of(from, p, options, writable, s);
+    if (options.digest) {
+        print_digest(rows, p, s);
+        return success;
+    }
+    if (options.key) return print_one(rows, *options.key, s);
+    print_all(rows, s);
+    if (!s.json) {
+        s.out.write(fmt::format("\n{} rows at position {}, order: {}: {}\n",
+                                with_commas(rows.row_count()), rows.position(), order_word(p.fold),
+                                order_reason(p)));
+    }
+    return success;
+}
+
+}  // namespace idem::cli
