@@ -46,7 +46,8 @@ figure batches(const settings& s) {
     const auto events = static_cast<double>(s.events);
     const double ours = events / store_seconds;
     const double peer = events / bare_seconds;
-    return {"append, v7 ids, batches of 1,000, against a bare LMDB log", ours, peer, ours / peer, 0.5};
+    return {"append, v7 ids, batches of 1,000, against a bare LMDB log", ours, peer, ours / peer,
+            0.5};
 }
 
 double rate_of(idem::store& store, unsigned threads, std::uint64_t events) {
@@ -72,6 +73,8 @@ figure threads(const settings& s) {
 
 }  // namespace
 
-std::vector<figure> append_figures(const settings& s) { return {batches(s), threads(s)}; }
+std::vector<figure> append_figures(const settings& s) {
+    return {batches(s), threads(s)};
+}
 
 }  // namespace bench

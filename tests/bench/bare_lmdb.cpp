@@ -26,7 +26,9 @@ bare_lmdb::bare_lmdb(const std::filesystem::path& folder) {
     check(mdb_txn_commit(txn));
 }
 
-bare_lmdb::~bare_lmdb() { mdb_env_close(env_); }
+bare_lmdb::~bare_lmdb() {
+    mdb_env_close(env_);
+}
 
 void bare_lmdb::append(std::uint64_t count,
                        const std::function<std::string_view(std::uint64_t)>& record) {

@@ -20,7 +20,8 @@ idem::event sample_event(std::uint64_t index, std::uint64_t streams) {
 }
 
 void print(const std::vector<figure>& figures) {
-    fmt::print("{:<58} {:>12} {:>12} {:>7} {:>9}\n", "what", "idem/s", "peer/s", "ratio", "at least");
+    fmt::print("{:<58} {:>12} {:>12} {:>7} {:>9}\n", "what", "idem/s", "peer/s", "ratio",
+               "at least");
     for (const figure& f : figures) {
         fmt::print("{:<58} {:>12.0f} {:>12.0f} {:>7.2f} {:>9.2f}{}\n", f.what, f.ours, f.peer,
                    f.ratio, f.at_least, f.ratio < f.at_least ? "  MISSED" : "");
@@ -30,8 +31,10 @@ void print(const std::vector<figure>& figures) {
 void write_json(const std::vector<figure>& figures, const std::filesystem::path& file) {
     auto out = fmt::output_file(file.string());
     for (const figure& f : figures) {
-        out.print("{{\"what\":\"{}\",\"ours\":{:.1f},\"peer\":{:.1f},\"ratio\":{:.4f},\"at_least\":{}}}\n",
-                  f.what, f.ours, f.peer, f.ratio, f.at_least);
+        out.print(
+            "{{\"what\":\"{}\",\"ours\":{:.1f},\"peer\":{:.1f},\"ratio\":{:.4f},\"at_least\":{}}}"
+            "\n",
+            f.what, f.ours, f.peer, f.ratio, f.at_least);
     }
 }
 

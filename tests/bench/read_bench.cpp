@@ -81,7 +81,8 @@ figure sequential(const settings& s) {
         sink = sink + sum;
         peer = std::max(peer, static_cast<double>(s.events) / watch.seconds());
     }
-    return {"sequential read, every field, against a bare LMDB cursor", ours, peer, ours / peer, 0.5};
+    return {"sequential read, every field, against a bare LMDB cursor", ours, peer, ours / peer,
+            0.5};
 }
 
 figure catch_up(const settings& s) {
@@ -100,6 +101,8 @@ figure catch_up(const settings& s) {
 
 }  // namespace
 
-std::vector<figure> read_figures(const settings& s) { return {sequential(s), catch_up(s)}; }
+std::vector<figure> read_figures(const settings& s) {
+    return {sequential(s), catch_up(s)};
+}
 
 }  // namespace bench

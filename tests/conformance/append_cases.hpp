@@ -1,8 +1,9 @@
 // Sequences of appends and what each must answer, as a table.
 //
-// Notation: NeK writes event number N with expected revision K; K is a number, m1 (no_stream) or any.
-// S_..._E is one batch that expects what its first event says. The same number is the same event: same id,
-// same content. The last step's answer is checked, and how many events the stream then holds.
+// Notation: NeK writes event number N with expected revision K; K is a number, m1 (no_stream) or
+// any. S_..._E is one batch that expects what its first event says. The same number is the same
+// event: same id, same content. The last step's answer is checked, and how many events the stream
+// then holds.
 #pragma once
 
 #include <cstdint>

@@ -251,9 +251,9 @@ TEST_CASE("invalid input names the event and the field, and writes nothing") {
 TEST_CASE("an expected revision holds for one stream") {
     const scratch_folder folder;
     idem::store store(folder / "s.idem");
-    CHECK_THROWS_AS(
-        store.append({numbered_event(1), numbered_event(2, "other")}, expected_revision::no_stream()),
-        idem::error);
+    CHECK_THROWS_AS(store.append({numbered_event(1), numbered_event(2, "other")},
+                                 expected_revision::no_stream()),
+                    idem::error);
     CHECK(store.append({numbered_event(1), numbered_event(2, "other")}).accepted());
     CHECK(events_in(store, "other") == 1);
 }

@@ -1,4 +1,5 @@
-// The projection that victims and tests run: how many events each stream has, and the sum of their numbers.
+// The projection that victims and tests run: how many events each stream has, and the sum of their
+// numbers.
 #pragma once
 
 #include <cstdint>

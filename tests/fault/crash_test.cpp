@@ -1,4 +1,5 @@
-// kill -9 at any moment: what was acknowledged is there, once; what was not is there whole or not at all.
+// kill -9 at any moment: what was acknowledged is there, once; what was not is there whole or not
+// at all.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -22,7 +23,8 @@ void check_sound(const std::filesystem::path& path, const idem::projection& fold
     for (const auto& f : report.findings) FAIL_CHECK(f.kind << ": " << f.message);
 }
 
-// The batches of one thread have 1, 2, ... 23, 1, ... events: where a thread's events end, a batch ends.
+// The batches of one thread have 1, 2, ... 23, 1, ... events: where a thread's events end, a batch
+// ends.
 bool ends_with_a_batch(std::uint64_t events) {
     for (std::uint64_t size = 1; events > 0; size = size % 23 + 1) {
         if (events < size) return false;
@@ -33,7 +35,8 @@ bool ends_with_a_batch(std::uint64_t events) {
 
 }  // namespace
 
-TEST_CASE("100 kills during append: nothing acknowledged is lost, nothing doubled, no part of a batch") {
+TEST_CASE(
+    "100 kills during append: nothing acknowledged is lost, nothing doubled, no part of a batch") {
     const scratch_folder folder;
     const std::string path = folder / "s.idem";
     const idem::projection fold = counting_fold();

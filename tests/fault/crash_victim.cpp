@@ -1,10 +1,12 @@
 // A process to be killed at any moment.
 //
-//     crash_victim STORE append FIRST   appends numbered events in batches, from three threads, with an
-//                                       inline projection; prints "NUMBER POSITION" for each receipt after
-//                                       the append has returned, one write a batch
+//     crash_victim STORE append FIRST   appends numbered events in batches, from three threads,
+//     with an
+//                                       inline projection; prints "NUMBER POSITION" for each
+//                                       receipt after the append has returned, one write a batch
 //     crash_victim STORE catch-up       catches the projection up, over and over
-//     crash_victim STORE race COUNT     appends the events 0..COUNT-1, prints "NUMBER OUTCOME POSITION"
+//     crash_victim STORE race COUNT     appends the events 0..COUNT-1, prints "NUMBER OUTCOME
+//     POSITION"
 #include <unistd.h>
 
 #include <cstdlib>
@@ -54,8 +56,9 @@ int main(int argc, char** argv) {
         const std::uint64_t first = std::stoull(argv[3]);
         std::vector<std::thread> threads;
         for (std::uint64_t t = 0; t < 3; ++t) {
-            threads.emplace_back(
-                [&store, number = first + t * numbers_per_thread] { append_for_ever(store, number); });
+            threads.emplace_back([&store, number = first + t * numbers_per_thread] {
+                append_for_ever(store, number);
+            });
         }
         for (auto& thread : threads) thread.join();
     } else if (what == "catch-up") {

@@ -39,9 +39,8 @@ struct sample_store {
     void damage(Change&& change) {
         const auto env = idem::storage::environment::open(path, {});
         const auto tables = idem::log_tables::open(*env);
-        idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
-            change(txn, tables, *env);
-        });
+        idem::storage::write(
+            *env, [&](idem::storage::write_transaction& txn) { change(txn, tables, *env); });
     }
     std::set<std::string> kinds(const idem::verify_options& options = {}) const {
         return kinds_of(idem::verify(path, options));
@@ -67,7 +66,8 @@ TEST_CASE("a sound store has no findings, and every event is counted") {
 TEST_CASE("damage of each kind is found and named") {
     sample_store sample;
     SUBCASE("a flipped byte in the file") {
-        std::fstream file(sample.path / "data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+        std::fstream file(sample.path / "data.mdb",
+                          std::ios::in | std::ios::out | std::ios::binary);
         const std::string whole((std::istreambuf_iterator<char>(file)), {});
         const auto at = whole.rfind("{\"number\":17}");
         REQUIRE(at != std::string::npos);
@@ -76,8 +76,8 @@ TEST_CASE("damage of each kind is found and named") {
         file.close();
         CHECK(sample.kinds().contains("record_checksum"));
         const idem::store store(sample.path, {.read_only = true});
-        CHECK_THROWS_WITH_AS(store.read({}, [](const auto&) {}),
-                             doctest::Contains("checksum"), idem::error);
+        CHECK_THROWS_WITH_AS(store.read({}, [](const auto&) {}), doctest::Contains("checksum"),
+                             idem::error);
     }
     SUBCASE("an id taken out of its index") {
         sample.damage([](auto& txn, const auto& tables, auto&) {
@@ -158,8 +158,8 @@ TEST_CASE("a backup is a sound store of its own, and restores to the same answer
 
 TEST_CASE("what is not a store, or of a newer format, is refused with the reason") {
     const scratch_folder folder;
-    CHECK_THROWS_WITH_AS(idem::store(folder / "none", {.create = false}),
-                         doctest::Contains("none"), idem::error);
+    CHECK_THROWS_WITH_AS(idem::store(folder / "none", {.create = false}), doctest::Contains("none"),
+                         idem::error);
     std::filesystem::create_directory(folder / "text");
     std::ofstream(folder / "text" / "data.mdb") << std::string(10000, 'x');
     try {

@@ -27,7 +27,8 @@ positions read_by_pages(const idem::store& store, const idem::query& select) {
     return found;
 }
 
-// Six events: types a,c,e Some; b,f Other; d Third. Tags: b,c foo:bar; the rest foo:bar and baz:foos.
+// Six events: types a,c,e Some; b,f Other; d Third. Tags: b,c foo:bar; the rest foo:bar and
+// baz:foos.
 idem::store six_events(const std::filesystem::path& folder) {
     idem::store store(folder);
     const char* const types[] = {"Some", "Other", "Some", "Third", "Some", "Other"};
@@ -108,7 +109,8 @@ TEST_CASE("pages put together are the whole, for every selection and direction")
         store.append(batch);
     }
     for (const auto way : {direction::forwards, direction::backwards}) {
-        for (const auto& stream : {std::optional<std::string>(), std::optional<std::string>("third")}) {
+        for (const auto& stream :
+             {std::optional<std::string>(), std::optional<std::string>("third")}) {
             const idem::query all{.from = 17, .to = 9900, .stream = stream, .direction = way};
             const positions whole = read(store, all);
             CHECK(whole.size() > 3000);
@@ -219,8 +221,9 @@ TEST_CASE("a waiting follower can be stopped") {
     const idem::store store(folder / "s.idem");
     std::stop_source stop;
     std::uint64_t covered = 99;
-    std::thread follower(
-        [&] { covered = store.follow({.stop = stop.get_token()}, [](const auto&) { return true; }); });
+    std::thread follower([&] {
+        covered = store.follow({.stop = stop.get_token()}, [](const auto&) { return true; });
+    });
     stop.request_stop();
     follower.join();
     CHECK(covered == 0);

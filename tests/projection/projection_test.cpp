@@ -234,7 +234,8 @@ TEST_CASE("a handler with a table finds, puts and erases rows") {
         const std::string stream(e.stream());
         if (e.type() == "Closed") return table.erase(stream);
         const auto before = table.find(stream);
-        table.put(stream, (before ? std::string(*before) + "," : "") + std::to_string(e.position()));
+        table.put(stream,
+                  (before ? std::string(*before) + "," : "") + std::to_string(e.position()));
     };
     store.run(p, projection_mode::inline_);
     idem::event closed = numbered_event(4, "b");
@@ -254,7 +255,8 @@ TEST_CASE("an apply that returns nothing deletes the row; keys may be several or
     idem::store store(folder / "s.idem");
     const auto pairs =
         idem::keyed_fold<std::uint64_t, std::uint64_t>("pairs")
-            .on("Moved",
+            .on(
+                "Moved",
                 [](const idem::event_view& e) {
                     return std::vector<std::uint64_t>{e.position(), e.position() + 1};
                 },
@@ -263,7 +265,8 @@ TEST_CASE("an apply that returns nothing deletes the row; keys may be several or
                     if (key == 3 && n == 1) return std::nullopt;
                     return n + 1;
                 })
-            .on("Ignored", [](const idem::event_view&) { return std::optional<std::uint64_t>(); },
+            .on(
+                "Ignored", [](const idem::event_view&) { return std::optional<std::uint64_t>(); },
                 [](std::uint64_t n, const idem::event_view&) { return n + 100; });
     idem::event ignored = numbered_event(9);
     ignored.type = "Ignored";

@@ -73,7 +73,6 @@ std::string canonical_number(std::string_view raw) {
     double value = 0;
     const auto [end, fault] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
     if (fault != std::errc() || !std::isfinite(value)) return print(exact);
-    if (value == 0) return "0";  // too small for a double
     std::array<char, 32> shortest{};
     const auto [last, no_fault] = std::to_chars(shortest.data(), shortest.data() + shortest.size(),
                                                 value, std::chars_format::scientific);
