@@ -13,6 +13,7 @@ const tidy::source_tree& repository() {
 
 void expect_none(const std::vector<tidy::finding>& found) {
     for (const tidy::finding& f : found) FAIL_CHECK(to_string(f));
+    CHECK(found.empty());
 }
 
 }  // namespace
