@@ -1,8 +1,9 @@
-# Sourced by each test of the package. From ctest: SOURCE_FOLDER, BUILD_FOLDER (built), VERSION, CMAKE,
-# and for cmake itself CXX and CMAKE_GENERATOR.
+# Sourced by each test of the package. From ctest: SOURCE_FOLDER, BUILD_FOLDER (built), VERSION,
+# CMAKE, and for cmake itself CXX and CMAKE_GENERATOR.
 set -euo pipefail
 unset DESTDIR PKG_CONFIG_PATH LD_LIBRARY_PATH
 
+CONSUMER=$SOURCE_FOLDER/tests/package/consumer
 work=$(mktemp -d "${TMPDIR:-/tmp}/idem-package.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -55,7 +56,7 @@ folder_in() {
 build_consumer() {
     local build=$1
     shift
-    run "configure the consumer" "$CMAKE" -S "$SOURCE_FOLDER/tests/package/consumer" -B "$build" "$@"
+    run "configure the consumer" "$CMAKE" -S "$CONSUMER" -B "$build" "$@"
     run "build the consumer" "$CMAKE" --build "$build"
 }
 

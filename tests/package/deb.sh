@@ -55,7 +55,8 @@ if grep -q '^IDEM_BUILD_CLI:BOOL=ON$' "$BUILD_FOLDER/CMakeCache.txt"; then
         has idem "./usr/share/.*/${name%.bash}"
     done
     depends_on idem "$library \(= $VERSION\)"
-    ! readelf -d "$root/usr/bin/idem" | grep -E 'RPATH|RUNPATH' || fail "the command has a search path"
+    ! readelf -d "$root/usr/bin/idem" | grep -E "RPATH|RUNPATH" ||
+        fail "the command has a search path"
     output=$("$root/usr/bin/idem" --version) || fail "idem --version exited with $?"
     [[ $output == *"$VERSION"* ]] || fail "idem --version printed '$output', not $VERSION"
 fi

@@ -6,11 +6,12 @@ install_moved "$BUILD_FOLDER" "$work/prefix"
 pkg_config=$(folder_in "$work/prefix" pkgconfig)
 export PKG_CONFIG_PATH=$pkg_config LD_LIBRARY_PATH=${pkg_config%/pkgconfig}
 
-[ "$(pkg-config --modversion idem)" = "$VERSION" ] || fail "pkg-config has another version than $VERSION"
+version=$(pkg-config --modversion idem)
+[ "$version" = "$VERSION" ] || fail "pkg-config has the version $version, not $VERSION"
 for static in "" --static; do
     flags=$(pkg-config $static --cflags --libs idem) || fail "pkg-config $static does not know idem"
     # shellcheck disable=SC2086 # the flags are words
-    run "compile with: $flags" "$CXX" -std=c++20 "$SOURCE_FOLDER/tests/package/consumer/main.cpp" \
+    run "compile with: $flags" "$CXX" -std=c++20 "$CONSUMER/main.cpp" \
         -o "$work/consumer" $flags
     run_consumer "$work/consumer"
 done

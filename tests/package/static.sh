@@ -15,7 +15,7 @@ build_consumer "$work/consumer" "-DCMAKE_PREFIX_PATH=$prefix"
 run_consumer "$work/consumer/consumer"
 mkdir "$work/no_packages"
 expect_failure "find_package(idem) without LMDB" "needs lmdb" \
-    env "PKG_CONFIG_LIBDIR=$work/no_packages" "$CMAKE" -S "$SOURCE_FOLDER/tests/package/consumer" \
+    env "PKG_CONFIG_LIBDIR=$work/no_packages" "$CMAKE" -S "$CONSUMER" \
     -B "$work/lonely" "-DCMAKE_PREFIX_PATH=$prefix"
 
 PKG_CONFIG_PATH=$(folder_in "$prefix" pkgconfig)
@@ -23,7 +23,7 @@ export PKG_CONFIG_PATH
 for static in "" --static; do
     flags=$(pkg-config $static --cflags --libs idem) || fail "pkg-config $static does not know idem"
     # shellcheck disable=SC2086 # the flags are words
-    run "compile with: $flags" "$CXX" -std=c++20 "$SOURCE_FOLDER/tests/package/consumer/main.cpp" \
+    run "compile with: $flags" "$CXX" -std=c++20 "$CONSUMER/main.cpp" \
         -o "$work/by_hand" $flags
     run_consumer "$work/by_hand"
 done

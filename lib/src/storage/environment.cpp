@@ -134,33 +134,33 @@ file_watch& environment::watch() noexcept { return state_->watch; }
 
 std::optional<table> environment::find_table(std::string_view name, key_order order) {
     state& s = *state_;
-    const std::scoped_lock lock(s.tables_mutex);
-    if (const auto known = s.tables.find(name); known != s.tables.end()) {
-        return table(known->second);
+    const auto known = [&]() -> std::optional<table> {
+        const auto found = s.tables.find(name);
+        if (found == s.tables.end()) return std::nullopt;
+        return table(found->second);
+    };
+    {
+        const std::scoped_lock lock(s.tables_mutex);
+        if (const auto found = known()) return found;
     }
-    if (const auto fresh = s.writer_tables.find(name); fresh != s.writer_tables.end()) {
-        return table(fresh->second);
-    }
-    const unsigned flags = order == key_order::integer ? MDB_INTEGERKEY : 0;
-    const std::string key(name);
-    MDB_dbi handle = 0;
     if (s.writer.load() == std::this_thread::get_id()) {
-        const int code = mdb_dbi_open(s.writer_txn, key.c_str(), flags, &handle);
-        if (code == MDB_NOTFOUND) return std::nullopt;
-        check(s, code, "opening a table");
-        // This thread holds the lock now and keeps it until its transaction ends.
-        if (!s.writer_tables_lock.owns_lock()) {
-            s.writer_tables_lock = std::unique_lock(s.tables_mutex);
-        }
-        s.writer_tables.emplace(key, handle);
-        return table(handle);
+        return s.writer_txn->find_opened(name, order);
     }
     check_process(s);
+    // First the gate, then the lock: as writers do, who hold the lock until they leave.
     enter_environment(s);
+    const std::unique_lock lock(s.tables_mutex);
+    if (const auto found = known()) {
+        leave_environment(s);
+        return found;
+    }
+    const std::string key(name);
+    MDB_dbi handle = 0;
     MDB_txn* txn = nullptr;
     int code = mdb_txn_begin(s.env, nullptr, MDB_RDONLY, &txn);
     if (code == 0) {
-        code = mdb_dbi_open(txn, key.c_str(), flags, &handle);
+        code = mdb_dbi_open(txn, key.c_str(), order == key_order::integer ? MDB_INTEGERKEY : 0U,
+                            &handle);
         if (code == 0) {
             code = mdb_txn_commit(txn);  // or the handle would go with the transaction
         } else {

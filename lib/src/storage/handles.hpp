@@ -47,19 +47,23 @@ struct environment::state {
     file_watch watch;
     std::atomic<std::uint32_t> begun = 0;  // read transactions, to look for dead readers now and then
 
-    // The writer: one thread at a time, by LMDB's own lock.
+    // The writer: one thread at a time, by LMDB's own lock. Only that thread looks behind the pointer.
     std::atomic<std::thread::id> writer{};
-    MDB_txn* writer_txn = nullptr;                              // seen by that thread only
-    std::unique_lock<std::recursive_mutex> writer_tables_lock;  // held once it has opened a table
+    write_transaction* writer_txn = nullptr;
 
     // mdb_dbi_open is not concurrent: whoever opens a table holds this until its transaction ends.
     std::recursive_mutex tables_mutex;
     std::map<std::string, MDB_dbi, std::less<>> tables;
-    std::map<std::string, MDB_dbi, std::less<>> writer_tables;  // theirs once it has committed
 
     explicit state(const std::filesystem::path& where)
         : folder(where), watch(where / "data.mdb") {}
     ~state();
+};
+
+// The tables that a write transaction has opened: everybody's once it has committed.
+struct write_transaction::opened_tables {
+    std::unique_lock<std::recursive_mutex> lock;
+    std::map<std::string, MDB_dbi, std::less<>> tables;
 };
 
 // Marks a transaction of this thread as live, for as long as it is.

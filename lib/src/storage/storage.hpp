@@ -193,7 +193,12 @@ public:
     void commit();
 
 private:
-    void end(bool committed) noexcept;
+    friend class environment;
+    struct opened_tables;
+    std::optional<table> find_opened(std::string_view name, key_order order);
+    void begin_opening();
+    void leave(bool committed) noexcept;
+    std::unique_ptr<opened_tables> opened_;
 };
 
 // Runs `body(write_transaction&)` and commits. Runs it again, from nothing, where the map had to

@@ -136,7 +136,7 @@ write_transaction::write_transaction(environment& env) : transaction(env) {
                                             s.folder.string()));
     }
     handle_ = begin(s, 0, "beginning to write");
-    s.writer_txn = handle_;
+    s.writer_txn = this;
     s.writer = std::this_thread::get_id();
 }
 
@@ -145,29 +145,48 @@ write_transaction::~write_transaction() {
     environment::state& s = environment_->internals();
     s.writer = std::thread::id();
     if (s.process == ::getpid()) mdb_txn_abort(handle_);
-    end(false);
+    leave(false);
 }
 
-void write_transaction::end(bool committed) noexcept {
+// After LMDB has let the next writer in: touches nothing that is the writer's.
+void write_transaction::leave(bool committed) noexcept {
     environment::state& s = environment_->internals();
     handle_ = nullptr;
-    if (s.writer_tables_lock.owns_lock()) {
-        if (committed) s.tables.merge(s.writer_tables);
-        s.writer_tables.clear();
-        s.writer_tables_lock.unlock();
-    }
+    if (opened_ && committed) s.tables.merge(opened_->tables);
+    opened_.reset();
     leave_environment(s);
+}
+
+void write_transaction::begin_opening() {
+    if (opened_) return;
+    opened_ = std::make_unique<opened_tables>();
+    opened_->lock = std::unique_lock(environment_->internals().tables_mutex);
+}
+
+std::optional<table> write_transaction::find_opened(std::string_view name, key_order order) {
+    begin_opening();
+    if (const auto found = opened_->tables.find(name); found != opened_->tables.end()) {
+        return table(found->second);
+    }
+    const std::string key(name);
+    MDB_dbi handle = 0;
+    const unsigned flags = order == key_order::integer ? MDB_INTEGERKEY : 0U;
+    const int code = mdb_dbi_open(handle_, key.c_str(), flags, &handle);
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    check(environment_->internals(), code, "opening a table");
+    opened_->tables.emplace(key, handle);
+    return table(handle);
 }
 
 table write_transaction::open_table(std::string_view name, key_order order) {
     if (const auto known = environment_->find_table(name, order)) return *known;
-    environment::state& s = environment_->internals();
-    const unsigned flags = MDB_CREATE | (order == key_order::integer ? MDB_INTEGERKEY : 0U);
+    begin_opening();
     const std::string key(name);
     MDB_dbi handle = 0;
-    if (!s.writer_tables_lock.owns_lock()) s.writer_tables_lock = std::unique_lock(s.tables_mutex);
-    check(s, mdb_dbi_open(handle_, key.c_str(), flags, &handle), "making a table");
-    s.writer_tables.emplace(key, handle);
+    const unsigned flags = MDB_CREATE | (order == key_order::integer ? MDB_INTEGERKEY : 0U);
+    check(environment_->internals(), mdb_dbi_open(handle_, key.c_str(), flags, &handle),
+          "making a table");
+    opened_->tables.emplace(key, handle);
     return table(handle);
 }
 
@@ -201,7 +220,7 @@ void write_transaction::commit() {
     s.writer = std::thread::id();
     // Whatever the answer, the handle is gone after this call.
     const int code = mdb_txn_commit(handle_);
-    end(code == 0);
+    leave(code == 0);
     if (code != 0) throw_commit_fault(s, code);
 }
 

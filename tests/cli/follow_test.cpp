@@ -1,0 +1,63 @@
+// idem log --follow: events of other processes as they come.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include "run_command.hpp"
+#include "scratch_folder.hpp"
+
+namespace {
+
+std::string source_id(const std::string& line) { return json_lines(line + "\n")[0].at("sourceid"); }
+
+}  // namespace
+
+TEST_CASE("a follower sees what was there, then what other processes append, until it is stopped") {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        const scratch_folder scratch;
+        const std::string store = scratch / "s.idem";
+        run_command({"append", store}, numbered_line(1) + numbered_line(2));
+        running_command follower({"log", store, "--follow", "--from", "2"});
+        CHECK(source_id(follower.read_line()) == "2");
+        for (std::uint64_t n = 3; n < 8; ++n) {
+            REQUIRE(run_command({"append", store}, numbered_line(n)).exit_code == 0);
+            CHECK(source_id(follower.read_line()) == std::to_string(n));
+        }
+        follower.signal(signal);
+        const auto end = follower.wait();
+        CHECK(end.exit_code == 0);
+        CHECK(end.out == "");
+        CHECK(end.err == "");
+    }
+}
+
+TEST_CASE("a follower filters, and ends after --limit events") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1, "a"));
+    running_command follower({"log", store, "--follow", "--stream", "b", "--limit", "2"});
+    run_command({"append", store}, numbered_line(2, "b") + numbered_line(3, "a"));
+    run_command({"append", store}, numbered_line(4, "b") + numbered_line(5, "b"));
+    CHECK(source_id(follower.read_line()) == "2");
+    CHECK(source_id(follower.read_line()) == "4");
+    CHECK(follower.wait().exit_code == 0);
+}
+
+TEST_CASE("a follower whose reader has gone ends quietly, though nothing happens") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1));
+    running_command follower({"log", store, "--follow"});
+    follower.read_line();
+    follower.close_output();
+    const auto end = follower.wait();
+    CHECK((end.exit_code == 0 || end.exit_code == 1));
+    CHECK(end.err == "");
+}
+
+TEST_CASE("following backwards or up to a position is wrong usage") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1));
+    CHECK(run_command({"log", store, "--follow", "--reverse"}).exit_code == 2);
+    CHECK(run_command({"log", store, "--follow", "--to", "3"}).exit_code == 2);
+}

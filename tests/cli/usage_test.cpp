@@ -1,0 +1,96 @@
+// Wrong usage: exit code 2, one line that says what would be right, nothing done.
+#include <doctest/doctest.h>
+
+#include "run_command.hpp"
+#include "scratch_folder.hpp"
+
+namespace {
+
+const std::vector<std::string> commands{"append", "import", "export", "log",  "show",
+                                        "why",    "streams", "types",  "projections", "state",
+                                        "replay", "verify",  "stats",  "backup",      "restore"};
+
+}  // namespace
+
+TEST_CASE("unknown commands and options are refused with what may have been meant") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    struct slip {
+        std::vector<std::string> arguments;
+        const char* hint;
+    };
+    const std::vector<slip> slips{
+        {{}, "--help"},
+        {{"apend", store}, "did you mean append?"},
+        {{"frobnicate", store}, "idem --help"},
+        {{"append", store, "--atmoic"}, "did you mean --atomic?"},
+        {{"append", store, "--jsn"}, "did you mean --json?"},
+        {{"log", store, "--frobnicate"}, "idem log --help"},
+        {{"log", store, "-x"}, "there is no option -x"},
+        {{"append"}, "STORE is required"},
+        {{"show", store}, "EVENT is required"},
+        {{"streams", store, "more"}, "idem streams --help"},
+        {{"log", store, "--limit", "ten"}, "--limit"},
+        {{"log", store, "--limit"}, "--limit"},
+        {{"state", store, "x", "--at", "1e3"}, "--at"},
+        {{"--frobnicate"}, "idem --help"},
+    };
+    for (const auto& s : slips) {
+        CAPTURE(s.hint);
+        const auto result = run_command(s.arguments);
+        CHECK(result.exit_code == 2);
+        CHECK(result.out == "");
+        CHECK(result.err.find(s.hint) != std::string::npos);
+        CHECK(result.err.starts_with("idem: "));
+        CHECK(result.err.find('\n') == result.err.size() - 1);
+    }
+    CHECK(!std::filesystem::exists(store));
+}
+
+TEST_CASE("each command explains itself, examples first") {
+    for (const auto& command : commands) {
+        CAPTURE(command);
+        const auto help = run_command({command, "--help"});
+        CHECK(help.exit_code == 0);
+        CHECK(help.err == "");
+        const auto examples = help.out.find("Examples:\n  idem " + command);
+        const auto usage = help.out.find("Usage: idem " + command + " ");
+        REQUIRE(examples != std::string::npos);
+        REQUIRE(usage != std::string::npos);
+        CHECK(examples < usage);
+        CHECK(run_command({command, "-h"}).out == help.out);
+    }
+    const auto all = run_command({"--help"});
+    CHECK(all.exit_code == 0);
+    for (const auto& command : commands) CHECK(all.out.find("\n  " + command + " ") != std::string::npos);
+    CHECK(run_command({"--version"}).out.starts_with("idem "));
+}
+
+TEST_CASE("a store may be called like a command") {
+    const scratch_folder scratch;
+    for (const auto& name : commands) {
+        CAPTURE(name);
+        const std::string script = "cd " + scratch.path().string() + " && " + IDEM_COMMAND + " append " +
+                                   name + " && " + IDEM_COMMAND + " stats " + name;
+        const auto result =
+            run_command({"-c", script}, {.input = numbered_line(1), .program = "/bin/sh"});
+        CHECK(result.exit_code == 0);
+    }
+}
+
+TEST_CASE("global options stand before or after the command") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1));
+    const auto plain = run_command({"streams", store});
+    CHECK(run_command({"--json", "--no-color", "streams", store}).out == plain.out);
+    CHECK(run_command({"streams", "--json", store, "--no-color"}).out == plain.out);
+}
+
+TEST_CASE("a folder that is no store is refused and left as it was") {
+    const scratch_folder scratch;
+    std::filesystem::create_directory(scratch / "folder");
+    const auto result = run_command({"log", scratch / "folder"});
+    CHECK(result.exit_code == 1);
+    CHECK(std::filesystem::is_empty(scratch / "folder"));
+}

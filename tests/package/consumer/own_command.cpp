@@ -1,0 +1,8 @@
+// The whole command line in a program of the consumer's, with its projections built in.
+#include <idem/cli.hpp>
+
+std::vector<idem::projection> idem_projections();
+
+int main(int argc, char** argv) {
+    return idem::run_command_line(argc, argv, idem_projections());
+}
