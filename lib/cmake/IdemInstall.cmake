@@ -16,10 +16,10 @@ install(TARGETS ${libraries} EXPORT idem-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 if(TARGET idem_command)
   install(TARGETS idem_command DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
-  # Under any prefix the command finds the library beside it; IdemPackage.cmake takes this out again.
+  # Under any prefix the command finds the library beside it; strip_rpath.cmake takes this out
+  # of packages.
   file(RELATIVE_PATH to_libraries /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
   set_target_properties(idem_command PROPERTIES INSTALL_RPATH $ORIGIN/${to_libraries})
-  set_target_properties(${libraries} PROPERTIES INSTALL_RPATH $ORIGIN)
 endif()
 
 # Headers.
@@ -36,12 +36,14 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/idem-config.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/idem-config-version.cmake
   COMPATIBILITY SameMinorVersion)
 install(EXPORT idem-targets NAMESPACE idem:: DESTINATION ${package_folder} COMPONENT development)
-install(FILES ${PROJECT_BINARY_DIR}/idem-config.cmake ${PROJECT_BINARY_DIR}/idem-config-version.cmake
-              ${CMAKE_CURRENT_LIST_DIR}/IdemProjections.cmake ${CMAKE_CURRENT_LIST_DIR}/plugin_glue.cpp
+install(FILES ${PROJECT_BINARY_DIR}/idem-config.cmake
+              ${PROJECT_BINARY_DIR}/idem-config-version.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/IdemProjections.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/plugin_glue.cpp
   DESTINATION ${package_folder} COMPONENT development)
 
-# pkg-config idem. A shared library brings its dependencies along; a static one names them, for plain
-# `pkg-config --libs` too, since there is no shared one beside it.
+# pkg-config idem. A shared library brings its dependencies along; a static one names them, for
+# plain `pkg-config --libs` too, since there is no shared one beside it.
 set(pkg_config_requires "")
 if(library_type STREQUAL "STATIC_LIBRARY")
   set(pkg_config_requires "lmdb libxxhash uuid fmt flatbuffers")

@@ -1,5 +1,5 @@
-# Debian packages of a shared build: `cpack --config build/release/CPackConfig.cmake` writes libidem0,
-# libidem-dev and idem to build/release/packages.
+# Debian packages of a shared build: `cpack --config build/release/CPackConfig.cmake` writes
+# libidem0, libidem-dev and idem to build/release/packages.
 set(CPACK_GENERATOR DEB)
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_PACKAGE_NAME idem)
@@ -41,7 +41,8 @@ function(idem_debian_package component name section)
   set(documents ${CMAKE_INSTALL_DATADIR}/doc/${name})
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${documents} RENAME copyright
     COMPONENT ${component} EXCLUDE_FROM_ALL)
-  install(FILES ${folder}/changelog.gz DESTINATION ${documents} COMPONENT ${component} EXCLUDE_FROM_ALL)
+  install(FILES ${folder}/changelog.gz DESTINATION ${documents}
+    COMPONENT ${component} EXCLUDE_FROM_ALL)
 endfunction()
 
 set(text "idem keeps an append-only log of events, in which delivering an event
@@ -51,6 +52,7 @@ idem_debian_package(runtime libidem${PROJECT_VERSION_MAJOR} libs
 idem_debian_package(development libidem-dev libdevel DEPENDS runtime
   SUMMARY "event-sourced state store, development files" TEXT "${text}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS libfmt-dev)  # linked with idem::cli
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS
     "cmake, pkg-config, libflatbuffers-dev, flatbuffers-compiler, flatbuffers-compiler-dev")
 

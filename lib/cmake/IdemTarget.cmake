@@ -5,8 +5,9 @@ function(idem_target name)
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
   # A shared library of ours is not there to be interposed upon: its own calls can be direct.
   target_compile_options(${name} PRIVATE -fno-semantic-interposition)
+  # g++ 12 sees overlaps in std::string that are none (its bug 105651).
   target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # g++ 12 sees overlaps in std::string that are none (bug 105651)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   if(PROJECT_IS_TOP_LEVEL)
     target_compile_options(${name} PRIVATE -Werror)
   endif()
