@@ -6,9 +6,9 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=${1:-$here/../../build/release}
+build=$(realpath "${1:-$here/../../build/release}")
 store=${2:-$build/world-cup.idem}
-data=$here/../data/football
+data=$(realpath "$here/../data/football")
 idem=$build/cli/idem
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
