@@ -36,6 +36,12 @@ public:
         }
         return help;
     }
+
+    std::string make_option_opts(const CLI::Option* option) const override {
+        if (option->get_positional() || option->get_type_size() == 0) return {};
+        const std::string start = option->get_default_str();
+        return " " + option->get_type_name() + (start.empty() ? "" : " (" + start + ")");
+    }
 };
 
 class command_line {
@@ -51,7 +57,7 @@ private:
     template <class Options, class Declare>
     void add(const char* name, const char* description, const char* examples, Declare declare) {
         const auto options = std::make_shared<Options>();
-        CLI::App* const command = app_.add_subcommand(name, description);
+        CLI::App* const command = app_.add_subcommand(name, description)->group("Commands");
         command->footer(examples)->fallthrough();
         declare(*command, *options);
         command->parse_complete_callback(
@@ -77,20 +83,33 @@ void add_store(CLI::App& c, std::string& store) {
 
 // One value each time the option is given, so that what follows it is not taken for another.
 void add_repeatable(CLI::App& c, const char* name, std::vector<std::string>& values,
-                    const char* description) {
-    c.add_option(name, values, description)->allow_extra_args(false);
+                    const char* what, const char* description) {
+    c.add_option(name, values, description)->allow_extra_args(false)->type_name(what);
+}
+
+// CLI11 would take -3 for a huge number.
+void add_number(CLI::App& c, const char* name, std::optional<std::uint64_t>& value,
+                const char* what, const char* description) {
+    const auto refuse_sign = [](const std::string& text) {
+        return text.starts_with('-') ? fmt::format("{} is less than 0", text) : std::string();
+    };
+    c.add_option(name, value, description)->type_name(what)->check(refuse_sign);
 }
 
 void add_selection(CLI::App& c, selection& chosen) {
-    c.add_option("--stream", chosen.stream, "of this stream");
-    add_repeatable(c, "--type", chosen.types, "of this type; given several times: any of them");
-    add_repeatable(c, "--tag", chosen.tags, "with this tag; given several times: all of them");
-    c.add_option("--correlation", chosen.correlation, "with this correlation id");
-    c.add_option("--since", chosen.since, "that happened at or after this time or day (UTC)");
-    c.add_option("--until", chosen.until, "that happened before this time or day (UTC)");
-    c.add_option("--from", chosen.from, "from this position on");
-    c.add_option("--to", chosen.to, "up to this position");
-    c.add_option("--limit", chosen.limit, "at most so many");
+    c.add_option("--stream", chosen.stream, "of this stream")->type_name("NAME");
+    add_repeatable(c, "--type", chosen.types, "NAME",
+                   "of this type; given several times: any of them");
+    add_repeatable(c, "--tag", chosen.tags, "TAG",
+                   "with this tag; given several times: all of them");
+    c.add_option("--correlation", chosen.correlation, "with this correlation id")->type_name("ID");
+    c.add_option("--since", chosen.since, "that happened at or after this time or day (UTC)")
+        ->type_name("TIME");
+    c.add_option("--until", chosen.until, "that happened before this time or day (UTC)")
+        ->type_name("TIME");
+    add_number(c, "--from", chosen.from, "POSITION", "from this position on");
+    add_number(c, "--to", chosen.to, "POSITION", "up to this position");
+    add_number(c, "--limit", chosen.limit, "N", "at most so many");
     c.add_flag("--reverse", chosen.reverse, "the newest first");
 }
 
@@ -98,6 +117,7 @@ command_line::command_line(session& s) : session_(s) {
     app_.name("idem");
     app_.formatter(std::make_shared<examples_first>());
     app_.get_formatter()->column_width(34);
+    app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
     app_.footer(
         "  echo '{\"specversion\":\"1.0\",\"id\":\"17\",\"source\":\"/shop\",\"type\":\"Paid\","
         "\"data\":{\"cents\":995}}' |\n"
@@ -108,7 +128,8 @@ command_line::command_line(session& s) : session_(s) {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string("idem ") + IDEM_VERSION);
     app_.add_flag("--json", json_, "one JSON object a line; the default unless on a terminal");
-    add_repeatable(app_, "--plugin", plugins_, "a shared library with projections; repeatable");
+    add_repeatable(app_, "--plugin", plugins_, "FILE",
+                   "a shared library with projections; repeatable");
     app_.add_flag("--no-color", no_colour_,
                   "no colours; NO_COLOR in the environment does the same");
     add_writing_commands();
@@ -130,23 +151,26 @@ void command_line::add_writing_commands() {
                          "event lines; standard input where none is given, or for -");
             c.add_flag("--atomic", o.atomic, "the whole input is one batch: all of it or nothing");
             c.add_option("--expect", o.expect,
-                         "one batch, if its stream stands at any, no_stream, stream_exists or this "
-                         "revision");
+                         "one batch, if its stream stands so: any, no_stream, stream_exists or its "
+                         "last revision")
+                ->type_name("REVISION");
         });
-    add<import_options>("import", "Import event lines of any number, in constant memory.",
-                        "  idem import shop.idem events.jsonl\n"
-                        "  zcat events.jsonl.gz | idem import shop.idem -\n"
-                        "  idem import copy.idem --receipts < events.jsonl > receipts.jsonl",
-                        [](CLI::App& c, import_options& o) {
-                            add_store(c, o.store);
-                            c.add_option(
-                                "FILE", o.files,
-                                "event lines; standard input where none is given, or for -");
-                            c.add_option("--batch", o.batch, "events that share a commit")
-                                ->check(CLI::Range(std::size_t{1}, limits::batch_events_max))
-                                ->capture_default_str();
-                            c.add_flag("--receipts", o.receipts, "print a receipt an event");
-                        });
+    add<import_options>(
+        "import", "Import event lines of any number, in constant memory.",
+        "  idem import shop.idem events.jsonl\n"
+        "  zcat events.jsonl.gz | idem import shop.idem -\n"
+        "  idem import copy.idem --receipts < events.jsonl > receipts.jsonl",
+        [](CLI::App& c, import_options& o) {
+            add_store(c, o.store);
+            c.add_option("FILE", o.files,
+                         "event lines; standard input where none is given, or for -");
+            c.add_option("--batch", o.batch, "events that share a commit")
+                ->type_name("N")
+                ->check(CLI::Range(std::size_t{1}, limits::batch_events_max)
+                            .description(fmt::format("1 to {}", limits::batch_events_max)))
+                ->capture_default_str();
+            c.add_flag("--receipts", o.receipts, "print a receipt an event");
+        });
 }
 
 void command_line::add_reading_commands() {
@@ -178,7 +202,8 @@ void command_line::add_reading_commands() {
                           add_store(c, o.store);
                           c.add_option("EVENT", o.event, "its position or its id")->required();
                           c.add_option("--source", o.source,
-                                       "then EVENT is the id that this sender gave");
+                                       "then EVENT is the id that this sender gave")
+                              ->type_name("URI");
                       });
     add<why_options>(
         "why", "Tell what the store knows of an id, and what it would answer to an event.",
@@ -187,10 +212,12 @@ void command_line::add_reading_commands() {
         [](CLI::App& c, why_options& o) {
             add_store(c, o.store);
             c.add_option("ID", o.id, "the event's id")->required();
-            c.add_option("--source", o.source, "then ID is the id that this sender gave");
+            c.add_option("--source", o.source, "then ID is the id that this sender gave")
+                ->type_name("URI");
             c.add_option(
-                "--event", o.event,
-                "a file with an event to compare; else standard input, if something is there");
+                 "--event", o.event,
+                 "a file with an event to compare; else standard input, if something is there")
+                ->type_name("FILE");
         });
     add<streams_options>("streams", "List the streams.", "  idem streams shop.idem",
                          [](CLI::App& c, streams_options& o) { add_store(c, o.store); });
@@ -215,7 +242,7 @@ void command_line::add_projection_commands() {
             c.add_option("NAME", o.name, "the projection's name, or the file that defines it")
                 ->required();
             c.add_option("KEY", o.key, "one row's key");
-            c.add_option("--at", o.at, "the rows as they were after this position");
+            add_number(c, "--at", o.at, "POSITION", "the rows as they were after this position");
             c.add_flag("--digest", o.digest, "position, number of rows and digest instead of rows");
         });
     add<replay_options>(
@@ -265,8 +292,7 @@ std::optional<int> command_line::parse(int argc, char** argv) {
             text = std::string(wanted.what()) + "\n";
         } else {
             const auto chosen = app_.get_subcommands();
-            text = chosen.empty() ? app_.help()
-                                  : chosen.front()->help("idem " + chosen.front()->get_name());
+            text = chosen.empty() ? app_.help() : chosen.front()->help("idem");
         }
         session_.out.write(text);
         session_.out.flush();

@@ -129,6 +129,7 @@ void importer::append_pending() {
         }
     }
     pending_.clear();
+    if (options_.receipts) session_.out.flush();  // who waits for them before sending more
 }
 
 std::optional<std::size_t> importer::append_part(std::size_t first, std::size_t count_of_events) {

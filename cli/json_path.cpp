@@ -124,8 +124,14 @@ const json& event_values::data() {
     if (!data_) {
         try {
             data_ = parse_json(event_.data(), repeated_members::last_counts);
-        } catch (const error&) {
-            data_ = json::value_t::discarded;  // not JSON: it has no parts
+        } catch (const error& fault) {
+            // Other content has no parts. JSON with a number beyond a double's range must not pass
+            // for one whose parts are missing.
+            if (event_.content_type().find("json") != std::string_view::npos) {
+                throw error(errc::invalid_input,
+                            fmt::format("the data cannot be read: {}", fault.what()));
+            }
+            data_ = json::value_t::discarded;
         }
     }
     return *data_;

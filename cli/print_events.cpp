@@ -55,7 +55,7 @@ event_table::event_table(session& s)
                  {"stream"},
                  {"revision", align::right},
                  {"type"},
-                 {"data"}}) {}
+                 {"data", align::left, true}}) {}
 
 void event_table::add(const recorded_event& e) {
     table_.add({std::to_string(e.position), short_time(e.time.value_or(timestamp())), e.stream,

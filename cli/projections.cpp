@@ -65,7 +65,7 @@ int run(const projections_options& options, session& s) {
                    {"behind", align::right},
                    {"rows", align::right},
                    {"definition"},
-                   {"order"}});
+                   {"order", align::left, true}});
     std::vector<std::string> failures;
     for (const listed& l : list(s, from)) {
         if (!l.kept.failure.empty()) failures.push_back(l.kept.failure);

@@ -45,9 +45,9 @@ int run(const replay_options& options, session& s) {
                          {"digest", to_string(rows.digest())},
                          {"order", order_word(p.fold) + ": " + order_reason(p)}});
     }
-    if (const auto speed = rate(position, seconds); !speed.empty()) {
-        s.tell(fmt::format("{} events in {:.2f} s, {}", with_commas(position), seconds, speed));
-    }
+    const std::string speed = rate(position, seconds);
+    s.tell(fmt::format("{} events in {:.2f} s{}{}", with_commas(position), seconds,
+                       speed.empty() ? "" : ", ", speed));
     return success;
 }
 

@@ -77,14 +77,14 @@ int print_one(const state& rows, const std::string& key, session& s) {
                            found.position));
         return failure;
     }
-    table people(s, {{"key"}, {"row"}});
+    table people(s, {{"key"}, {"row", align::left, true}});
     print_row(rows, encoded, *found.row, found.position, s, people);
     people.flush();
     return success;
 }
 
 void print_all(const state& rows, session& s) {
-    table people(s, {{"key"}, {"row"}});
+    table people(s, {{"key"}, {"row", align::left, true}});
     std::string last;
     row_page page = rows.rows();
     for (;;) {

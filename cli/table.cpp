@@ -25,20 +25,29 @@ void table::add(std::vector<std::string> cells) {
 }
 
 void table::fix_widths() {
-    constexpr std::size_t narrowest = 8;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         std::size_t width = display_width(columns_[i].title);
         for (const auto& row : waiting_) width = std::max(width, display_width(row[i]));
         widths_.push_back(width);
     }
+    const std::size_t total =
+        std::accumulate(widths_.begin(), widths_.end(), gap.size() * (widths_.size() - 1));
     const std::size_t available = terminal_width();
-    const auto total = [&] {
-        return std::accumulate(widths_.begin(), widths_.end(), gap.size() * (widths_.size() - 1));
+    std::size_t excess = total > available ? total - available : 0;
+    const auto shrink = [&excess](std::size_t& width, std::size_t narrowest) {
+        const std::size_t less = std::min(excess, width - std::min(width, narrowest));
+        width -= less;
+        excess -= less;
+        return less > 0;
     };
-    while (total() > available) {
-        const auto widest = std::max_element(widths_.begin(), widths_.end());
-        if (*widest <= narrowest) return;
-        --*widest;
+    constexpr std::size_t elastic_narrowest = 24;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        if (columns_[i].elastic) shrink(widths_[i], elastic_narrowest);
+    }
+    constexpr std::size_t narrowest = 8;
+    while (excess > 0) {  // then the widest, letter by letter
+        std::size_t& widest = *std::max_element(widths_.begin(), widths_.end());
+        if (!shrink(widest, std::max(narrowest, widest - 1))) return;
     }
 }
 

@@ -15,6 +15,7 @@ enum class align : std::uint8_t { left, right };
 struct column {
     std::string title;
     cli::align align = align::left;
+    bool elastic = false;  // gives way first where the terminal is narrow
 };
 
 // The first rows decide how wide the columns are; so a table of any length takes little memory.

@@ -78,7 +78,8 @@ TEST_CASE("sequences of appends are answered as the table says") {
             accepted = accepted && (outcome == "appended" || outcome == "duplicate");
         }
         CHECK(last.exit_code == (accepted ? 0 : 3));
-        CHECK(json_lines(run_command({"export", store, "--stream", "stream"}).out).size() == s.events);
+        CHECK(json_lines(run_command({"export", store, "--stream", "stream"}).out).size() ==
+              s.events);
     }
 }
 
@@ -107,7 +108,8 @@ TEST_CASE("content decides between duplicate and conflict; time and metadata are
     const std::vector<variant> variants{
         {first, ""},
         {{.id = "1", .data = R"( { "n" : 1.0 } )", .more = first.more}, ""},
-        {{.id = "1", .more = first.more + R"(,"time":"2020-01-01T00:00:00Z","traceparent":"x")"}, ""},
+        {{.id = "1", .more = first.more + R"(,"time":"2020-01-01T00:00:00Z","traceparent":"x")"},
+         ""},
         {{.id = "1", .more = R"(,"tags":["b","a"],"schemaversion":2)"}, ""},
         {{.id = "1", .stream = "other", .more = first.more}, "stream"},
         {{.id = "1", .type = "Other", .more = first.more}, "type"},

@@ -34,9 +34,9 @@ TEST_CASE("append reads files and standard input, in the order given") {
     const scratch_folder scratch;
     std::ofstream(scratch / "a.jsonl") << numbered_line(1);
     std::ofstream(scratch / "b.jsonl") << "\xef\xbb\xbf" << numbered_line(3);
-    const auto result = run_command({"append", scratch / "s.idem", scratch / "a.jsonl", "-",
-                                     scratch / "b.jsonl"},
-                                    "\n  \r\n" + numbered_line(2));
+    const auto result =
+        run_command({"append", scratch / "s.idem", scratch / "a.jsonl", "-", scratch / "b.jsonl"},
+                    "\n  \r\n" + numbered_line(2));
     CHECK(result.exit_code == 0);
     CHECK(json_lines(result.out).size() == 3);
     const auto log = run_command({"export", scratch / "s.idem"});
@@ -67,7 +67,8 @@ TEST_CASE("--atomic takes known events as duplicates, and nothing where one is i
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
     run_command({"append", store}, numbered_line(1));
-    const auto mixed = run_command({"append", store, "--atomic"}, numbered_line(2) + numbered_line(1));
+    const auto mixed =
+        run_command({"append", store, "--atomic"}, numbered_line(2) + numbered_line(1));
     CHECK(mixed.exit_code == 0);
     CHECK(json_lines(mixed.out)[0].at("outcome") == "appended");
     CHECK(json_lines(mixed.out)[1].at("outcome") == "duplicate");
@@ -89,7 +90,8 @@ TEST_CASE("--atomic takes known events as duplicates, and nothing where one is i
 TEST_CASE("--expect makes the input one batch bound to the stream's revision") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
-    CHECK(run_command({"append", store, "--expect", "stream_exists"}, numbered_line(1)).exit_code == 3);
+    CHECK(run_command({"append", store, "--expect", "stream_exists"}, numbered_line(1)).exit_code ==
+          3);
     CHECK(run_command({"append", store, "--expect", "no_stream"}, numbered_line(1)).exit_code == 0);
     CHECK(run_command({"append", store, "--expect", "0"}, numbered_line(2)).exit_code == 0);
     const auto wrong = run_command({"append", store, "--expect", "0"}, numbered_line(3));
@@ -154,7 +156,8 @@ TEST_CASE("a graver trouble decides the exit code") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
     run_command({"append", store}, numbered_line(1));
-    const auto both = run_command({"append", store}, line_of{.id = "1", .data = "2"}.str() + "{}\n");
+    const auto both =
+        run_command({"append", store}, line_of{.id = "1", .data = "2"}.str() + "{}\n");
     CHECK(both.exit_code == 2);
 }
 
@@ -182,8 +185,9 @@ TEST_CASE("a file that is not there is told before a store is made") {
 TEST_CASE("output that cannot be written is a failure, never a success") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
-    const auto full = run_command({"-c", std::string(IDEM_COMMAND) + " append " + store + " >/dev/full"},
-                                  {.input = numbered_line(1), .program = "/bin/sh"});
+    const auto full =
+        run_command({"-c", std::string(IDEM_COMMAND) + " append " + store + " >/dev/full"},
+                    command_setting{.input = numbered_line(1), .program = "/bin/sh"});
     CHECK(full.exit_code == 1);
     CHECK(full.err.find("standard output") != std::string::npos);
 

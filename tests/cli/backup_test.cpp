@@ -16,10 +16,11 @@ TEST_CASE("a backup that is put back answers as the store did") {
 
     const auto restored = run_command({"restore", scratch / "b.idem", scratch / "r.idem"});
     CHECK(restored.exit_code == 0);
-    CHECK(json_lines(restored.out)[0] ==
-          json_members{{"backup", scratch / "b.idem"}, {"store", scratch / "r.idem"}, {"events", "2"}});
-    const auto again =
-        json_lines(run_command({"append", scratch / "r.idem"}, numbered_line(2) + numbered_line(3)).out);
+    CHECK(json_lines(restored.out)[0] == json_members{{"backup", scratch / "b.idem"},
+                                                      {"store", scratch / "r.idem"},
+                                                      {"events", "2"}});
+    const auto again = json_lines(
+        run_command({"append", scratch / "r.idem"}, numbered_line(2) + numbered_line(3)).out);
     CHECK(again[0].at("outcome") == "duplicate");
     CHECK(again[0].at("position") == "2");
     CHECK(again[1].at("outcome") == "appended");

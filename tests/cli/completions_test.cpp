@@ -46,7 +46,9 @@ std::set<std::string> options_of(const std::string& command) {
 
 const std::set<std::string> everywhere{"json", "plugin", "no-color", "help"};
 
-std::string completion(const char* name) { return read_text(std::string(IDEM_COMPLETIONS) + "/" + name); }
+std::string completion(const char* name) {
+    return read_text(std::string(IDEM_COMPLETIONS) + "/" + name);
+}
 
 }  // namespace
 
@@ -72,7 +74,8 @@ TEST_CASE("fish completes each command's options, and no others") {
     const std::string text = completion("idem.fish");
     for (const auto& command : commands()) {
         CAPTURE(command);
-        const std::string pattern = "__fish_seen_subcommand_from " + command + "'[^\n]* -l ([a-z-]+)";
+        const std::string pattern =
+            "__fish_seen_subcommand_from " + command + "'[^\n]* -l ([a-z-]+)";
         CHECK(matches(text, pattern.c_str()) == options_of(command));
         CHECK(text.find("-a " + command + " ") != std::string::npos);
     }
@@ -83,11 +86,12 @@ TEST_CASE("fish completes each command's options, and no others") {
 }
 
 TEST_CASE("bash reads its completions without a complaint and completes") {
-    const std::string script = "source " + std::string(IDEM_COMPLETIONS) +
-                               "/idem.bash && COMP_WORDS=(idem append --a) COMP_CWORD=2 && "
-                               "_idem && echo \"${COMPREPLY[@]}\" && "
-                               "COMP_WORDS=(idem ba) COMP_CWORD=1 && _idem && echo \"${COMPREPLY[@]}\"";
-    const auto result = run_command({"-c", script}, {.program = "/bin/bash"});
+    const std::string script =
+        "source " + std::string(IDEM_COMPLETIONS) +
+        "/idem.bash && COMP_WORDS=(idem append --a) COMP_CWORD=2 && "
+        "_idem && echo \"${COMPREPLY[@]}\" && "
+        "COMP_WORDS=(idem ba) COMP_CWORD=1 && _idem && echo \"${COMPREPLY[@]}\"";
+    const auto result = run_command({"-c", script}, command_setting{.program = "/bin/bash"});
     CHECK(result.exit_code == 0);
     CHECK(result.err == "");
     CHECK(result.out == "--atomic\nbackup\n");

@@ -3,4 +3,6 @@
 
 std::vector<idem::projection> idem_projections();
 
-int main(int argc, char** argv) { return idem::run_command_line(argc, argv, idem_projections()); }
+int main(int argc, char** argv) {
+    return idem::run_command_line(argc, argv, idem_projections());
+}

@@ -4,11 +4,14 @@
 #include "run_command.hpp"
 #include "scratch_folder.hpp"
 
-TEST_CASE("an application runs every command with its own projections, verify in a child of itself too") {
+TEST_CASE(
+    "an application runs every command with its own projections, verify in a child of itself too") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
-    const auto run = [](const std::vector<std::string>& arguments, std::optional<std::string> input = {}) {
-        return run_command(arguments, {.input = std::move(input), .program = IDEM_EMBEDDING});
+    const auto run = [](const std::vector<std::string>& arguments,
+                        std::optional<std::string> input = {}) {
+        return run_command(arguments,
+                           command_setting{.input = std::move(input), .program = IDEM_EMBEDDING});
     };
     CHECK(run({"append", store}, numbered_line(1) + numbered_line(2)).exit_code == 0);
     const auto never_run = json_lines(run({"projections", store}).out)[0];

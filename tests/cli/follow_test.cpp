@@ -7,7 +7,9 @@
 
 namespace {
 
-std::string source_id(const std::string& line) { return json_lines(line + "\n")[0].at("sourceid"); }
+std::string source_id(const std::string& line) {
+    return json_lines(line + "\n")[0].at("sourceid");
+}
 
 }  // namespace
 

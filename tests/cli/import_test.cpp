@@ -33,9 +33,9 @@ TEST_CASE("import tells what became of all events, and a second import changes n
         CHECK(result.exit_code == 0);
         const auto summary = json_lines(result.out);
         REQUIRE(summary.size() == 1);
-        CHECK(names_of(summary[0]) ==
-              std::vector<std::string>{"appended", "complete", "duplicate", "first_position",
-                                       "id_conflict", "invalid", "last_position"});
+        CHECK(names_of(summary[0]) == std::vector<std::string>{"appended", "complete", "duplicate",
+                                                               "first_position", "id_conflict",
+                                                               "invalid", "last_position"});
         CHECK(summary[0].at("appended") == (first ? "2500" : "0"));
         CHECK(summary[0].at("duplicate") == (first ? "0" : "2500"));
         CHECK(summary[0].at("last_position") == (first ? "2500" : "null"));
@@ -58,14 +58,15 @@ TEST_CASE("import prints a receipt an event in the order of the input when asked
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
     run_command({"append", store}, numbered_line(2));
-    const auto result = run_command({"import", store, "--receipts", "--batch", "2"},
-                                    lines_between(0, 4) + line_of{.id = "2", .data = "0"}.str() +
-                                        numbered_line(4));
+    const auto result =
+        run_command({"import", store, "--receipts", "--batch", "2"},
+                    lines_between(0, 4) + line_of{.id = "2", .data = "0"}.str() + numbered_line(4));
     CHECK(result.exit_code == 3);
     std::string outcomes;
     for (const auto& receipt : json_lines(result.out)) outcomes += receipt.at("outcome") + " ";
     CHECK(outcomes == "appended appended duplicate appended id_conflict appended ");
-    CHECK(result.err.find("4 appended, 1 duplicate, 1 id_conflict, 0 invalid") != std::string::npos);
+    CHECK(result.err.find("4 appended, 1 duplicate, 1 id_conflict, 0 invalid") !=
+          std::string::npos);
 }
 
 TEST_CASE("events in conflict are taken out and told with their line; the rest goes in, in order") {
@@ -151,7 +152,7 @@ TEST_CASE("a line of any length is skipped in constant memory") {
     const std::string script = "ulimit -d 200000; { printf '%s' '" + numbered_line(1) +
                                "'; head -c 300000000 /dev/zero | tr '\\0' x; echo; printf '%s' '" +
                                numbered_line(2) + "'; } | " + IDEM_COMMAND + " import " + store;
-    const auto result = run_command({"-c", script}, {.program = "/bin/sh"});
+    const auto result = run_command({"-c", script}, command_setting{.program = "/bin/sh"});
     CHECK(result.exit_code == 2);
     CHECK(result.err.find("standard input:2: ") != std::string::npos);
     CHECK(result.err.find("2097152") != std::string::npos);
@@ -177,8 +178,7 @@ TEST_CASE("large events are cut into batches that the store accepts") {
     const scratch_folder scratch;
     std::string input;
     for (int n = 0; n < 80; ++n) {
-        input += line_of{.id = std::to_string(n),
-                         .data = "\"" + std::string(1'000'000, 'x') + "\""}
+        input += line_of{.id = std::to_string(n), .data = "\"" + std::string(1'000'000, 'x') + "\""}
                      .str();
     }
     const auto result = run_command({"import", scratch / "s.idem", "--batch", "10000"}, input);
@@ -190,7 +190,8 @@ TEST_CASE("an interrupted import finishes its batch, says so, and can be repeate
     for (const int signal : {SIGINT, SIGTERM}) {
         const scratch_folder scratch;
         const std::string store = scratch / "s.idem";
-        running_command import({"import", store, "--receipts", "--batch", "10"}, {.input = ""});
+        running_command import({"import", store, "--receipts", "--batch", "10"},
+                               command_setting{.input = ""});
         import.write(lines_between(0, 25));
         for (int i = 0; i < 20; ++i) import.read_line();  // two batches are in; the third waits
         import.signal(signal);
@@ -218,8 +219,9 @@ TEST_CASE("a batch size beyond the limit is wrong usage") {
 TEST_CASE("on a terminal import draws its progress and clears it again") {
     const scratch_folder scratch;
     std::ofstream(scratch / "events.jsonl") << lines_between(0, 5000);
-    const auto result = run_command({"import", scratch / "s.idem", scratch / "events.jsonl"},
-                                    {.variables = {{"COLUMNS", "100"}}, .terminal = true});
+    const auto result =
+        run_command({"import", scratch / "s.idem", scratch / "events.jsonl"},
+                    command_setting{.variables = {{"COLUMNS", "100"}}, .terminal = true});
     CHECK(result.exit_code == 0);
     CHECK(result.out.find("5,000 appended, 0 duplicate") != std::string::npos);
     CHECK(result.out.find(" % [") != std::string::npos);

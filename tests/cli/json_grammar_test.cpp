@@ -1,4 +1,5 @@
-// The language of JSON projections: what is read, what is refused and where, and when order matters.
+// The language of JSON projections: what is read, what is refused and where, and when order
+// matters.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -70,12 +71,14 @@ TEST_CASE("what is not of the language is refused with file, JSON pointer and re
         {"{}", "/", "\"name\""},
         {R"({"name":"p","key":"stream","on":{},"extra":1})", "/", "\"extra\" is not known"},
         {R"({"name":"p","name":"q","key":"stream","on":{}})", "p.json", "given twice"},
-        {R"({"name":"p","key":"stream","on":{"A":{"do":["delete"]},"A":{"do":["delete"]}}})", "p.json",
-         "given twice"},
+        {R"({"name":"p","key":"stream","on":{"A":{"do":["delete"]},"A":{"do":["delete"]}}})",
+         "p.json", "given twice"},
         {R"({"name":"p q","key":"stream","on":{"T":{"do":["delete"]}}})", "/name", "A-Z"},
         {R"({"name":7,"key":"stream","on":{"T":{"do":["delete"]}}})", "/name", "text"},
-        {R"({"name":"p","version":0,"key":"id","on":{"T":{"do":["delete"]}}})", "/version", "from 1"},
-        {R"({"name":"p","version":1.5,"key":"id","on":{"T":{"do":["delete"]}}})", "/version", "from 1"},
+        {R"({"name":"p","version":0,"key":"id","on":{"T":{"do":["delete"]}}})", "/version",
+         "from 1"},
+        {R"({"name":"p","version":1.5,"key":"id","on":{"T":{"do":["delete"]}}})", "/version",
+         "from 1"},
         {R"({"name":"p","key":"stream"})", "/", "\"on\""},
         {R"({"name":"p","key":"stream","on":{}})", "/on", "rule"},
         {R"({"name":"p","on":{"T":{"do":["delete"]}}})", "/on/T", "\"key\""},
@@ -86,21 +89,25 @@ TEST_CASE("what is not of the language is refused with file, JSON pointer and re
         {with_rule("{}"), "/on/T", "\"do\""},
         {with_rule("[]"), "/on/T", "list"},
         {with_rule(R"({"do":["delete"],"if":1})"), "/on/T", "\"if\" is not known"},
-        {with_rule(R"({"when":[{"tag":"a","path":"id"}],"do":["delete"]})"), "/on/T/when/0", "alone"},
+        {with_rule(R"({"when":[{"tag":"a","path":"id"}],"do":["delete"]})"), "/on/T/when/0",
+         "alone"},
         {with_rule(R"({"when":[{"path":"id"}],"do":["delete"]})"), "/on/T/when/0", "equals"},
-        {with_rule(R"({"when":[{"path":"id","equals":[1]}],"do":["delete"]})"), "/on/T/when/0/equals",
-         "number"},
+        {with_rule(R"({"when":[{"path":"id","equals":[1]}],"do":["delete"]})"),
+         "/on/T/when/0/equals", "number"},
         {with_rule(R"({"when":[{"path":"id","exists":1}],"do":["delete"]})"), "/on/T/when/0/exists",
          "true nor false"},
         {with_operations(R"(["erase"])"), "/on/T/do/0", "\"delete\""},
         {with_operations(R"([{"inc":"n"}])"), "/on/T/do/0", "set, add, count"},
         {with_operations(R"([{"count":"n"},{"add":"n"}])"), "/on/T/do/1", "\"value\""},
-        {with_operations(R"([{"add":"n","set":"m","value":"id"}])"), "/on/T/do/0", "two operations"},
-        {with_operations(R"([{"count":"n","value":"id"}])"), "/on/T/do/0", "\"value\" is not known"},
+        {with_operations(R"([{"add":"n","set":"m","value":"id"}])"), "/on/T/do/0",
+         "two operations"},
+        {with_operations(R"([{"count":"n","value":"id"}])"), "/on/T/do/0",
+         "\"value\" is not known"},
         {with_operations(R"([{"set":"n","value":"id","real":true}])"), "/on/T/do/0", "\"real\""},
         {with_operations(R"([{"set":"","value":"id"}])"), "/on/T/do/0/set", "empty"},
         {with_operations(R"([{"set":"n","value":7}])"), "/on/T/do/0/value", "literal"},
-        {with_operations(R"([{"set":"n","value":{"literal":1,"x":2}}])"), "/on/T/do/0/value", "\"x\""},
+        {with_operations(R"([{"set":"n","value":{"literal":1,"x":2}}])"), "/on/T/do/0/value",
+         "\"x\""},
         {with_operations(R"([{"set":"n","value":{"literal":99999999999999999999}}])"),
          "/on/T/do/0/value", "64 bits"},
         {with_operations(R"([{"set":"n","value":"id","optional":"yes"}])"), "/on/T/do/0/optional",
@@ -130,10 +137,27 @@ TEST_CASE("paths are read as they are written, and refused otherwise") {
     CHECK(std::get<std::size_t>(odd.steps[1]) == 12);
     CHECK(std::get<std::string>(odd.steps[2]) == "x-y");
     CHECK(parse_path("metadata.traceparent").steps.size() == 1);
-    for (const char* wrong :
-         {"", ".", "amount", "data.", "data..a", "data[", "data[]", "data[-1]", "data[1", "data[1a]",
-          "data[\"a]", "data[\"a\"", "data[\"a\\\"]", "data]", "data.a\"b", "stream.x", "metadata",
-          "metadata[0]", "metadata.a.b", "data[99999999999999999999999]", "Data.a"}) {
+    for (const char* wrong : {"",
+                              ".",
+                              "amount",
+                              "data.",
+                              "data..a",
+                              "data[",
+                              "data[]",
+                              "data[-1]",
+                              "data[1",
+                              "data[1a]",
+                              "data[\"a]",
+                              "data[\"a\"",
+                              "data[\"a\\\"]",
+                              "data]",
+                              "data.a\"b",
+                              "stream.x",
+                              "metadata",
+                              "metadata[0]",
+                              "metadata.a.b",
+                              "data[99999999999999999999999]",
+                              "Data.a"}) {
         CAPTURE(wrong);
         CHECK_THROWS_AS(parse_path(wrong), idem::error);
     }
@@ -176,16 +200,19 @@ TEST_CASE("where order matters the analysis says why") {
         CAPTURE(v.operations);
         CHECK(reasons_of(with_operations(v.operations)) == v.reasons);
     }
-    CHECK(reasons_of(with_rule(R"({"key":"position","do":[{"count":"n"}]})")) == "position is read");
-    CHECK(reasons_of(with_rule(
-              R"({"when":[{"path":"revision","equals":0}],"do":[{"count":"n"}]})")) == "revision is read");
+    CHECK(reasons_of(with_rule(R"({"key":"position","do":[{"count":"n"}]})")) ==
+          "position is read");
+    CHECK(reasons_of(
+              with_rule(R"({"when":[{"path":"revision","equals":0}],"do":[{"count":"n"}]})")) ==
+          "revision is read");
 }
 
 TEST_CASE("two spellings of a definition are one definition, two meanings are not") {
     using idem::cli::same_definition;
     const std::string text = with_operations(R"([{"count":"n"}])");
     std::string spaced = text;
-    for (std::size_t at = spaced.find(':'); at != std::string::npos; at = spaced.find(':', at + 2)) {
+    for (std::size_t at = spaced.find(':'); at != std::string::npos;
+         at = spaced.find(':', at + 2)) {
         spaced.insert(at + 1, " ");
     }
     CHECK(same_definition(text, spaced));

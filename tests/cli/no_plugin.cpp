@@ -1,1 +1,3 @@
-extern "C" int answer() { return 42; }
+extern "C" int answer() {
+    return 42;
+}

@@ -1,6 +1,8 @@
 #include <idem/plugin.hpp>
 
-static std::vector<idem::projection> never_called() { return {}; }
+static std::vector<idem::projection> never_called() {
+    return {};
+}
 
 extern "C" {
 extern const idem::plugin idem_plugin;

@@ -1,5 +1,5 @@
-// What the analysis calls insensitive to order must be so: any order of the same events gives the same
-// rows.
+// What the analysis calls insensitive to order must be so: any order of the same events gives the
+// same rows.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
@@ -16,12 +16,18 @@ std::string random_operation() {
     const std::string field = *rc::gen::element<std::string>("a", "b", "c");
     const std::string value = *rc::gen::element<std::string>("data.n", "data.m", "time");
     switch (*rc::gen::inRange(0, 6)) {
-        case 0: return R"({"count":")" + field + "\"}";
-        case 1: return R"({"add":")" + field + R"(","value":"data.n"})";
-        case 2: return R"({"max":")" + field + R"(","value":")" + value + "\"}";
-        case 3: return R"({"min":")" + field + R"(","value":"data.m","real":true})";
-        case 4: return R"({"insert":")" + field + R"(","value":")" + value + "\"}";
-        default: return R"({"set":")" + field + R"(","value":")" + value + "\"}";
+        case 0:
+            return R"({"count":")" + field + "\"}";
+        case 1:
+            return R"({"add":")" + field + R"(","value":"data.n"})";
+        case 2:
+            return R"({"max":")" + field + R"(","value":")" + value + "\"}";
+        case 3:
+            return R"({"min":")" + field + R"(","value":"data.m","real":true})";
+        case 4:
+            return R"({"insert":")" + field + R"(","value":")" + value + "\"}";
+        default:
+            return R"({"set":")" + field + R"(","value":")" + value + "\"}";
     }
 }
 
@@ -31,7 +37,8 @@ std::string random_definition() {
         std::string operations;
         const int count = *rc::gen::inRange(1, 3);
         for (int i = 0; i < count; ++i) operations += (i == 0 ? "" : ",") + random_operation();
-        rules += std::string(rules.empty() ? "" : ",") + "\"" + type + R"(":{"do":[)" + operations + "]}";
+        rules += std::string(rules.empty() ? "" : ",") + "\"" + type + R"(":{"do":[)" + operations +
+                 "]}";
     }
     return R"({"name":"p","key":"data.k","on":{)" + rules + "}}";
 }

@@ -8,7 +8,8 @@ namespace {
 
 struct filled_store {
     filled_store() : path(folder / "s.idem") {
-        run_command({"append", path}, numbered_line(1, "a") + numbered_line(2, "b") + numbered_line(3, "a"));
+        run_command({"append", path},
+                    numbered_line(1, "a") + numbered_line(2, "b") + numbered_line(3, "a"));
     }
     scratch_folder folder;
     std::string path;
@@ -18,7 +19,8 @@ struct filled_store {
 
 TEST_CASE("a plug-in's projection is run, kept, replayed and verified like any other") {
     const filled_store store;
-    const auto rows = run_command({"--plugin", IDEM_TEST_PLUGIN, "state", store.path, "happenings"});
+    const auto rows =
+        run_command({"--plugin", IDEM_TEST_PLUGIN, "state", store.path, "happenings"});
     CHECK(rows.exit_code == 0);
     CHECK(json_lines(rows.out)[0] == json_members{{"key", "a"}, {"row", "2"}, {"position", "3"}});
     CHECK(json_lines(rows.out)[1].at("row") == "1");
@@ -26,15 +28,15 @@ TEST_CASE("a plug-in's projection is run, kept, replayed and verified like any o
         run_command({"state", store.path, "happenings", "b", "--plugin", IDEM_TEST_PLUGIN});
     CHECK(json_lines(one.out)[0].at("row") == "1");
 
-    const auto listed = json_lines(
-        run_command({"projections", store.path, "--plugin", IDEM_TEST_PLUGIN}).out)[0];
+    const auto listed =
+        json_lines(run_command({"projections", store.path, "--plugin", IDEM_TEST_PLUGIN}).out)[0];
     CHECK(listed.at("name") == "happenings");
     CHECK(listed.at("kept") == "true");
     CHECK(listed.at("definition") == "compiled");
     CHECK(listed.at("order") == "insensitive");
     CHECK(listed.at("because") == "its author declares it");
-    const auto replayed = run_command(
-        {"replay", store.path, "happenings", "--digest", "--plugin", IDEM_TEST_PLUGIN});
+    const auto replayed =
+        run_command({"replay", store.path, "happenings", "--digest", "--plugin", IDEM_TEST_PLUGIN});
     CHECK(replayed.out == listed.at("digest") + "\n");
     CHECK(run_command({"verify", store.path, "--plugin", IDEM_TEST_PLUGIN}).exit_code == 0);
 }
@@ -47,7 +49,8 @@ TEST_CASE("without its plug-in a projection's rows are shown raw, and the rest n
     CHECK(raw.exit_code == 0);
     CHECK(raw.err.find("--plugin") != std::string::npos);
     CHECK(json_lines(raw.out)[0].at("position") == "3");
-    CHECK(json_lines(run_command({"projections", store.path}).out)[0].at("definition") == "unknown");
+    CHECK(json_lines(run_command({"projections", store.path}).out)[0].at("definition") ==
+          "unknown");
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"replay", store.path, "happenings"},
           {"state", store.path, "happenings", "--at", "1"}}) {
@@ -57,7 +60,8 @@ TEST_CASE("without its plug-in a projection's rows are shown raw, and the rest n
     }
 }
 
-TEST_CASE("a library that is missing, broken, foreign or of another version is refused with the reason") {
+TEST_CASE(
+    "a library that is missing, broken, foreign or of another version is refused with the reason") {
     const filled_store store;
     struct variant {
         std::string file;

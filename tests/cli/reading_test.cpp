@@ -12,14 +12,15 @@ public:
     filled_store() : path(folder / "s.idem") {
         std::string lines;
         for (int n = 1; n <= 6; ++n) {
-            lines += line_of{.id = std::to_string(n),
-                             .stream = n % 2 == 1 ? "odd" : "even",
-                             .type = n <= 4 ? "Early" : "Late",
-                             .data = "{\"n\":" + std::to_string(n) + "}",
-                             .more = R"(,"time":"2018-07-1)" + std::to_string(n) + R"(T12:00:00Z")" +
-                                     (n == 2 || n == 5 ? R"(,"tags":"goal,fast","correlationid":"c-1")"
-                                                       : "")}
-                         .str();
+            lines +=
+                line_of{.id = std::to_string(n),
+                        .stream = n % 2 == 1 ? "odd" : "even",
+                        .type = n <= 4 ? "Early" : "Late",
+                        .data = "{\"n\":" + std::to_string(n) + "}",
+                        .more = R"(,"time":"2018-07-1)" + std::to_string(n) + R"(T12:00:00Z")" +
+                                (n == 2 || n == 5 ? R"(,"tags":"goal,fast","correlationid":"c-1")"
+                                                  : "")}
+                    .str();
         }
         REQUIRE(run_command({"import", path}, lines).exit_code == 0);
     }
@@ -59,7 +60,8 @@ TEST_CASE("log and export choose events by every filter, alone and together") {
         CHECK(store.positions({command, "--reverse"}) == "6 5 4 3 2 1 ");
         CHECK(store.positions({command, "--reverse", "--to", "4", "--limit", "3"}) == "4 3 2 ");
         CHECK(store.positions({command, "--stream", "odd", "--reverse", "--limit", "2"}) == "5 3 ");
-        CHECK(store.positions({command, "--stream", "even", "--type", "Early", "--tag", "goal"}) == "2 ");
+        CHECK(store.positions({command, "--stream", "even", "--type", "Early", "--tag", "goal"}) ==
+              "2 ");
         CHECK(store.positions({command, "--stream", "absent"}) == "");
         CHECK(run_command({command, store.path, "--since", "yesterday"}).exit_code == 2);
         CHECK(run_command({command, store.path, "--from", "-3"}).exit_code == 2);
@@ -72,7 +74,8 @@ TEST_CASE("many events come out whole, whatever the chunks, in both directions")
     std::string lines;
     constexpr int events = 9000;
     for (int n = 0; n < events; ++n) {
-        lines += line_of{.id = std::to_string(n), .data = "\"" + std::string(300, 'x') + "\""}.str();
+        lines +=
+            line_of{.id = std::to_string(n), .data = "\"" + std::string(300, 'x') + "\""}.str();
     }
     run_command({"import", store}, lines);
     for (const bool reverse : {false, true}) {
@@ -118,8 +121,8 @@ TEST_CASE("why tells the first receipt of an id, or that there is none") {
     const auto known = run_command({"why", store.path, "3", "--source", "/test"});
     CHECK(known.exit_code == 0);
     const auto answer = json_lines(known.out)[0];
-    CHECK(names_of(answer) == std::vector<std::string>{"event", "id", "known", "position", "revision",
-                                                       "stream", "time", "type"});
+    CHECK(names_of(answer) == std::vector<std::string>{"event", "id", "known", "position",
+                                                       "revision", "stream", "time", "type"});
     CHECK(answer.at("known") == "true");
     CHECK(answer.at("position") == "3");
     CHECK(answer.at("revision") == "1");
@@ -145,7 +148,8 @@ TEST_CASE("why compares an event with what is stored, and names the field that d
     CHECK(json_lines(other.out)[0].at("field") == "data");
     CHECK(json_lines(other.out)[0].at("stored") == R"({"n":3})");
     CHECK(json_lines(other.out)[0].at("given") == R"({"n":4})");
-    const auto elsewhere = ask({.id = "3", .stream = "even", .type = "Early", .data = R"({"n":3})"});
+    const auto elsewhere =
+        ask({.id = "3", .stream = "even", .type = "Early", .data = R"({"n":3})"});
     CHECK(json_lines(elsewhere.out)[0].at("field") == "stream");
     CHECK(json_lines(elsewhere.out)[0].at("stored") == "odd");
     CHECK(json_lines(elsewhere.out)[0].at("given") == "even");
@@ -160,7 +164,8 @@ TEST_CASE("why compares an event with what is stored, and names the field that d
                       line_of{.id = "3"}.str() + line_of{.id = "3"}.str())
               .exit_code == 2);
     CHECK(run_command({"why", store.path, "3", "--source", "/test"}, "\n").exit_code == 0);
-    CHECK(run_command({"why", store.path, "3", "--source", "/test", "--event", "missing"}).exit_code == 1);
+    CHECK(run_command({"why", store.path, "3", "--source", "/test", "--event", "missing"})
+              .exit_code == 1);
 }
 
 TEST_CASE("streams and types count what is there") {
@@ -189,8 +194,8 @@ TEST_CASE("stats tells what the store holds") {
     const auto stats = json_lines(run_command({"stats", store.path}).out)[0];
     CHECK(names_of(stats) ==
           std::vector<std::string>{"created", "events", "file_bytes", "format_version", "id",
-                                   "map_bytes", "oldest_reader_lag", "path", "reader_slots", "readers",
-                                   "streams", "tables", "used_bytes"});
+                                   "map_bytes", "oldest_reader_lag", "path", "reader_slots",
+                                   "readers", "streams", "tables", "used_bytes"});
     CHECK(stats.at("events") == "6");
     CHECK(stats.at("streams") == "2");
     CHECK(stats.at("tables").find("\"log\"") != std::string::npos);
@@ -198,7 +203,8 @@ TEST_CASE("stats tells what the store holds") {
 
 TEST_CASE("on a terminal people get tables, and JSON when they ask for it") {
     const filled_store store;
-    const command_setting people{.variables = {{"COLUMNS", "100"}, {"TERM", "xterm"}}, .terminal = true};
+    const command_setting people{.variables = {{"COLUMNS", "100"}, {"TERM", "xterm"}},
+                                 .terminal = true};
     const auto log = run_command({"log", store.path, "--limit", "2"}, people);
     CHECK(log.out.find("position  time") != std::string::npos);
     CHECK(log.out.find("2018-07-11 12:00:00") != std::string::npos);
@@ -208,7 +214,8 @@ TEST_CASE("on a terminal people get tables, and JSON when they ask for it") {
     command_setting plain = people;
     plain.variables["NO_COLOR"] = "1";
     CHECK(run_command({"log", store.path}, plain).out.find('\x1b') == std::string::npos);
-    CHECK(run_command({"log", store.path, "--no-color"}, people).out.find('\x1b') == std::string::npos);
+    CHECK(run_command({"log", store.path, "--no-color"}, people).out.find('\x1b') ==
+          std::string::npos);
     const auto json = run_command({"--json", "log", store.path, "--limit", "1"}, people);
     CHECK(json.out.find("specversion") != std::string::npos);
     CHECK(run_command({"log", store.path, "--limit", "1", "--json"}, people).out == json.out);
@@ -233,8 +240,9 @@ TEST_CASE("a table keeps within the terminal, and an event cannot write to it") 
                     R"({"specversion":"1.0","source":"/t","id":"2","subject":"s","type":"T",)"
                     R"("datacontenttype":"text/plain","data_base64":"G1szMW1yZWQ="})"
                     "\n");
-    const auto log = run_command({"log", store}, {.variables = {{"COLUMNS", "80"}, {"NO_COLOR", "1"}},
-                                                  .terminal = true});
+    const auto log = run_command(
+        {"log", store},
+        command_setting{.variables = {{"COLUMNS", "80"}, {"NO_COLOR", "1"}}, .terminal = true});
     CHECK(log.out.find('\x1b') == std::string::npos);
     CHECK(log.out.find("…") != std::string::npos);
     for (std::size_t at = 0; at < log.out.size();) {
@@ -249,11 +257,19 @@ TEST_CASE("a store that is not there is told with the remedy, and none is made")
     const scratch_folder scratch;
     const std::string store = scratch / "absent.idem";
     const std::vector<std::vector<std::string>> commands{
-        {"export", store},      {"log", store},        {"log", store, "--follow"},
-        {"show", store, "1"},   {"why", store, "0198c5a2-7f3e-7b1c-9d52-0c6f1a2b3c4d"},
-        {"streams", store},     {"types", store},      {"projections", store},
-        {"state", store, "x"},  {"replay", store, "x"}, {"verify", store},
-        {"stats", store},       {"backup", store, scratch / "b.idem"}};
+        {"export", store},
+        {"log", store},
+        {"log", store, "--follow"},
+        {"show", store, "1"},
+        {"why", store, "0198c5a2-7f3e-7b1c-9d52-0c6f1a2b3c4d"},
+        {"streams", store},
+        {"types", store},
+        {"projections", store},
+        {"state", store, "x"},
+        {"replay", store, "x"},
+        {"verify", store},
+        {"stats", store},
+        {"backup", store, scratch / "b.idem"}};
     for (const auto& command : commands) {
         CAPTURE(command[0]);
         const auto result = run_command(command);

@@ -110,12 +110,12 @@ running_command::~running_command() {
 // Moves bytes in whichever direction there are some.
 void running_command::pump(int wait_ms) {
     if (std::chrono::steady_clock::now() > deadline_) {
-        throw std::runtime_error("the program took too long; it said: " + result_.out + result_.err);
+        throw std::runtime_error("the program took too long; it said: " + result_.out +
+                                 result_.err);
     }
     if (input_ends_ && pending_input_.empty()) close_all({&in_});
-    pollfd waits[3] = {{pending_input_.empty() ? -1 : in_, POLLOUT, 0},
-                       {out_, POLLIN, 0},
-                       {err_, POLLIN, 0}};
+    pollfd waits[3] = {
+        {pending_input_.empty() ? -1 : in_, POLLOUT, 0}, {out_, POLLIN, 0}, {err_, POLLIN, 0}};
     if (::poll(waits, 3, wait_ms) < 0 && errno != EINTR) fail("poll");
     if (waits[0].revents != 0) {
         const ssize_t sent = ::write(in_, pending_input_.data(), pending_input_.size());
@@ -140,10 +140,18 @@ void running_command::pump(int wait_ms) {
     take(err_, result_.err, waits[2].revents);
 }
 
-void running_command::write(const std::string& input) { pending_input_ += input; }
-void running_command::close_input() { input_ends_ = true; }
-void running_command::close_output() { close_all({&out_}); }
-void running_command::signal(int number) const { ::kill(pid_, number); }
+void running_command::write(const std::string& input) {
+    pending_input_ += input;
+}
+void running_command::close_input() {
+    input_ends_ = true;
+}
+void running_command::close_output() {
+    close_all({&out_});
+}
+void running_command::signal(int number) const {
+    ::kill(pid_, number);
+}
 
 std::string running_command::read_line() {
     for (;;) {
@@ -153,7 +161,8 @@ std::string running_command::read_line() {
             result_.out.erase(0, end + 1);
             return line;
         }
-        if (out_ < 0) throw std::runtime_error("the output ended; on standard error: " + result_.err);
+        if (out_ < 0)
+            throw std::runtime_error("the output ended; on standard error: " + result_.err);
         pump(100);
     }
 }

@@ -1,5 +1,5 @@
-// Running the built `idem` (or another program) with input, and hearing all that it says. Every wait has
-// a limit, after which the program is killed and the test fails.
+// Running the built `idem` (or another program) with input, and hearing all that it says. Every
+// wait has a limit, after which the program is killed and the test fails.
 #pragma once
 
 #include <sys/types.h>
@@ -17,9 +17,9 @@ struct command_result {
 };
 
 struct command_setting {
-    std::optional<std::string> input = {};            // none: /dev/null
+    std::optional<std::string> input = {};              // none: /dev/null
     std::map<std::string, std::string> variables = {};  // added to the environment
-    bool terminal = false;   // standard output and error are one terminal, read as `out`
+    bool terminal = false;     // standard output and error are one terminal, read as `out`
     std::string program = {};  // empty: idem
 };
 

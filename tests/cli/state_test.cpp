@@ -9,7 +9,8 @@
 namespace {
 
 std::string bank_line(int n, const std::string& type, const std::string& data) {
-    return line_of{.id = std::to_string(n), .stream = "account-1", .type = type, .data = data}.str();
+    return line_of{.id = std::to_string(n), .stream = "account-1", .type = type, .data = data}
+        .str();
 }
 
 class bank {
@@ -19,7 +20,9 @@ public:
             {"import", store},
             bank_line(1, "Deposited", R"({"amount":5,"owner":"ann","day":"tue"})") +
                 bank_line(2, "Deposited", R"({"amount":-2,"owner":"bob","day":"mon"})") +
-                line_of{.id = "3", .stream = "account-2", .type = "Deposited",
+                line_of{.id = "3",
+                        .stream = "account-2",
+                        .type = "Deposited",
                         .data = R"({"amount":7,"owner":"cy","day":"mon"})"}
                     .str() +
                 bank_line(4, "Withdrawn", R"({"amount":1})") +
@@ -60,7 +63,8 @@ TEST_CASE("state folds the events, and keeps the projection under its name") {
     CHECK(rows.out == R"({"key":"account-1","row":{"balance":3,"days":["mon","tue"],"largest":5,)"
                       R"("owner":"bob"},"position":5})"
                       "\n");
-    run_command({"append", b.store}, bank_line(6, "Deposited", R"({"amount":9,"owner":"ann","day":"mon"})"));
+    run_command({"append", b.store},
+                bank_line(6, "Deposited", R"({"amount":9,"owner":"ann","day":"mon"})"));
     const auto by_name = json_lines(run_command({"state", b.store, "accounts", "account-1"}).out);
     REQUIRE(by_name.size() == 1);
     CHECK(by_name[0].at("position") == "6");
@@ -89,8 +93,8 @@ TEST_CASE("state --at shows the rows as they were, and leaves what is kept alone
 TEST_CASE("digests of state and replay agree, on this store and on a copy") {
     const bank b;
     const auto state = json_lines(run_command({"state", b.store, b.file, "--digest"}).out)[0];
-    CHECK(names_of(state) == std::vector<std::string>{"because", "digest", "name", "order", "position",
-                                                      "rows", "version"});
+    CHECK(names_of(state) == std::vector<std::string>{"because", "digest", "name", "order",
+                                                      "position", "rows", "version"});
     CHECK(state.at("rows") == "1");
     CHECK(state.at("order") == "sensitive");
     CHECK(state.at("because") == "owner is set, rows are deleted");
@@ -112,52 +116,65 @@ TEST_CASE("projections are listed with how far they are and why order matters") 
     run_command({"append", b.store}, bank_line(6, "Withdrawn", "{}"));
     const auto listed = json_lines(run_command({"projections", b.store}).out);
     REQUIRE(listed.size() == 1);
-    CHECK(names_of(listed[0]) ==
-          std::vector<std::string>{"because", "behind", "definition", "digest", "failure", "kept", "name",
-                                   "order", "position", "rows", "version"});
+    CHECK(names_of(listed[0]) == std::vector<std::string>{"because", "behind", "definition",
+                                                          "digest", "failure", "kept", "name",
+                                                          "order", "position", "rows", "version"});
     CHECK(listed[0].at("behind") == "1");
     CHECK(listed[0].at("definition") == "json");
     CHECK(listed[0].at("failure") == "null");
 }
 
-TEST_CASE("another definition under the same name and version is refused until the version is raised") {
+TEST_CASE(
+    "another definition under the same name and version is refused until the version is raised") {
     const bank b;
     run_command({"state", b.store, b.file});
-    b.define(R"({"name":"accounts","version":1,"key":"stream","on":{"Deposited":{"do":[{"count":"n"}]}}})");
+    b.define(
+        R"({"name":"accounts","version":1,"key":"stream","on":{"Deposited":{"do":[{"count":"n"}]}}})");
     const auto refused = run_command({"state", b.store, b.file});
     CHECK(refused.exit_code == 2);
     CHECK(refused.err.find("raise its version") != std::string::npos);
-    b.define(R"({"name":"accounts","version":2,"key":"stream","on":{"Deposited":{"do":[{"count":"n"}]}}})");
+    b.define(
+        R"({"name":"accounts","version":2,"key":"stream","on":{"Deposited":{"do":[{"count":"n"}]}}})");
     const auto second = run_command({"state", b.store, b.file});
     CHECK(second.exit_code == 0);
     CHECK(json_lines(second.out)[0].at("row") == R"({"n":2})");
     CHECK(json_lines(run_command({"projections", b.store}).out).size() == 2);
-    CHECK(json_lines(run_command({"state", b.store, "accounts"}).out).size() == 2);  // the newer one
+    CHECK(json_lines(run_command({"state", b.store, "accounts"}).out).size() ==
+          2);  // the newer one
 }
 
 TEST_CASE("each operation, condition and key does what the page says") {
     const bank b;
-    CHECK(b.fold(R"({"*":{"do":[{"count":"n"}]}})") == "account-1 {\"n\":3}\naccount-2 {\"n\":2}\n");
+    CHECK(b.fold(R"({"*":{"do":[{"count":"n"}]}})") ==
+          "account-1 {\"n\":3}\naccount-2 {\"n\":2}\n");
     CHECK(b.fold(R"({"Withdrawn":{"do":[{"count":"n"}]},"*":{"do":[{"count":"n"}]}})") ==
           "account-1 {\"n\":4}\naccount-2 {\"n\":2}\n");
-    CHECK(b.fold(R"({"Deposited":{"key":{"literal":"all"},"do":[{"min":"low","value":"data.amount"},)"
-                 R"({"max":"name","value":"data.owner"},{"max":"r","value":"data.amount","real":true}]}})") ==
-          "all {\"low\":-2,\"name\":\"cy\",\"r\":7.0}\n");
-    CHECK(b.fold(R"({"Deposited":{"key":["data.day","type"],"do":[{"add":"sum","value":"data.amount"}]}})") ==
-          "mon/Deposited {\"sum\":5}\ntue/Deposited {\"sum\":5}\n");
+    CHECK(
+        b.fold(
+            R"({"Deposited":{"key":{"literal":"all"},"do":[{"min":"low","value":"data.amount"},)"
+            R"({"max":"name","value":"data.owner"},{"max":"r","value":"data.amount","real":true}]}})") ==
+        "all {\"low\":-2,\"name\":\"cy\",\"r\":7.0}\n");
+    CHECK(
+        b.fold(
+            R"({"Deposited":{"key":["data.day","type"],"do":[{"add":"sum","value":"data.amount"}]}})") ==
+        "mon/Deposited {\"sum\":5}\ntue/Deposited {\"sum\":5}\n");
     CHECK(b.fold(R"({"*":{"key":{"literal":"k"},"when":[{"path":"data.amount","equals":7.0}],)"
                  R"("do":[{"set":"id","value":"metadata.sourceid"}]}})") == "k {\"id\":\"3\"}\n");
     CHECK(b.fold(R"({"*":{"when":[{"path":"data.owner","exists":false},{"path":"data.amount",)"
-                 R"("exists":true}],"do":[{"set":"p","value":"position"}]}})") == "account-1 {\"p\":4}\n");
-    CHECK(b.fold(R"({"Deposited":{"key":{"literal":"k"},"do":[{"insert":"s","value":"data.day"},)"
-                 R"({"insert":"s","value":"data.amount"}]},)"
-                 R"("Withdrawn":{"key":{"literal":"k"},"do":[{"remove":"s","value":{"literal":"mon"}}]}})") ==
-          "k {\"s\":[-2,5,7,\"tue\"]}\n");
+                 R"("exists":true}],"do":[{"set":"p","value":"position"}]}})") ==
+          "account-1 {\"p\":4}\n");
+    CHECK(
+        b.fold(
+            R"({"Deposited":{"key":{"literal":"k"},"do":[{"insert":"s","value":"data.day"},)"
+            R"({"insert":"s","value":"data.amount"}]},)"
+            R"("Withdrawn":{"key":{"literal":"k"},"do":[{"remove":"s","value":{"literal":"mon"}}]}})") ==
+        "k {\"s\":[-2,5,7,\"tue\"]}\n");
     CHECK(b.fold(R"({"*":{"do":[{"set":"owner","value":"data.owner","optional":true}]}})") ==
           "account-1 {\"owner\":\"bob\"}\naccount-2 {\"owner\":\"cy\"}\n");
     CHECK(b.fold(R"({"Closed":[{"do":[{"count":"n"}]},{"do":["delete"]}]})") == "");
-    CHECK(b.fold(R"({"Deposited":{"key":{"literal":"k"},"do":[{"add":"half","value":{"literal":0.5},)"
-                 R"("real":true}]}})") == "k {\"half\":1.5}\n");
+    CHECK(
+        b.fold(R"({"Deposited":{"key":{"literal":"k"},"do":[{"add":"half","value":{"literal":0.5},)"
+               R"("real":true}]}})") == "k {\"half\":1.5}\n");
 }
 
 TEST_CASE("a handler's error stops the projection and names event, operation and path") {
@@ -192,7 +209,8 @@ TEST_CASE("a handler's error stops the projection and names event, operation and
 
 TEST_CASE("a projection that failed says so in the list, and the rows before the event are kept") {
     const bank b;
-    b.define(R"({"name":"strict","key":"stream","on":{"*":{"do":[{"set":"day","value":"data.day"}]}}})");
+    b.define(
+        R"({"name":"strict","key":"stream","on":{"*":{"do":[{"set":"day","value":"data.day"}]}}})");
     const auto failed = run_command({"state", b.store, b.file});
     CHECK(failed.exit_code == 1);
     const auto listed = json_lines(run_command({"projections", b.store}).out)[0];
@@ -209,27 +227,42 @@ TEST_CASE("integers of 64 bits stay exact, larger ones are refused where they ar
     const auto line = [](const char* id, const char* stream, const std::string& data) {
         return line_of{.id = id, .stream = stream, .type = "T", .data = data}.str();
     };
-    run_command({"append", store}, line("1", "u", R"({"a":18446744073709551615})") +
-                                       line("2", "i", R"({"a":-9223372036854775808,"x":1e400})") +
-                                       line("3", "o", R"({"a":9007199254740993,"c":99999999999999999999})"));
+    run_command({"append", store},
+                line("1", "u", R"({"a":18446744073709551615})") +
+                    line("2", "i", R"({"a":-9223372036854775808})") +
+                    line("3", "o", R"({"a":9007199254740993,"c":99999999999999999999})"));
     const auto rows = json_lines(run_command({"state", store, file}).out);
     REQUIRE(rows.size() == 3);
     CHECK(rows[0].at("row") == R"({"a":-9223372036854775808,"s":-9223372036854775808})");
     CHECK(rows[1].at("row") == R"({"a":9007199254740993,"s":9007199254740993})");
     CHECK(rows[2].at("row") == R"({"a":18446744073709551615,"s":18446744073709551615})");
-    run_command({"append", store}, line("4", "o", R"({"a":1,"b":[{"deep":99999999999999999999}]})"));
+    run_command({"append", store},
+                line("4", "o", R"({"a":1,"b":[{"deep":99999999999999999999}]})"));
     const auto refused = run_command({"state", store, file});
     CHECK(refused.exit_code == 1);
     CHECK(refused.err.find("64 bits") != std::string::npos);
+}
+
+TEST_CASE("a number beyond a double's range is told, not taken for a missing value") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    const std::string file = scratch / "p.json";
+    std::ofstream(file) << R"({"name":"p","key":"stream","on":{"T":{"do":[
+        {"set":"a","value":"data.a","optional":true}]}}})";
+    run_command({"append", store},
+                line_of{.id = "1", .stream = "u", .type = "T", .data = R"({"x":1e400})"}.str());
+    const auto refused = run_command({"state", store, file});
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("1e400") != std::string::npos);
 }
 
 TEST_CASE("a store that may only be read is replayed instead") {
     const bank b;
     run_command({"state", b.store, b.file});
     run_command({"append", b.store}, bank_line(6, "Withdrawn", "{}"));
-    const std::string script = "chmod a-w '" + b.store + "'/* '" + b.store + "' && " + IDEM_COMMAND +
-                               " state '" + b.store + "' accounts";
-    const auto result = run_command({"-c", script}, {.program = "/bin/sh"});
+    const std::string script = "chmod a-w '" + b.store + "'/* '" + b.store + "' && " +
+                               IDEM_COMMAND + " state '" + b.store + "' accounts";
+    const auto result = run_command({"-c", script}, command_setting{.program = "/bin/sh"});
     CHECK(result.exit_code == 0);
     CHECK(json_lines(result.out)[0].at("position") == "6");
 }

@@ -6,7 +6,7 @@
 
 namespace {
 
-const std::vector<std::string> commands{"append", "import", "export", "log",  "show",
+const std::vector<std::string> commands{"append", "import",  "export", "log",         "show",
                                         "why",    "streams", "types",  "projections", "state",
                                         "replay", "verify",  "stats",  "backup",      "restore"};
 
@@ -62,7 +62,8 @@ TEST_CASE("each command explains itself, examples first") {
     }
     const auto all = run_command({"--help"});
     CHECK(all.exit_code == 0);
-    for (const auto& command : commands) CHECK(all.out.find("\n  " + command + " ") != std::string::npos);
+    for (const auto& command : commands)
+        CHECK(all.out.find("\n  " + command + " ") != std::string::npos);
     CHECK(run_command({"--version"}).out.starts_with("idem "));
 }
 
@@ -70,10 +71,10 @@ TEST_CASE("a store may be called like a command") {
     const scratch_folder scratch;
     for (const auto& name : commands) {
         CAPTURE(name);
-        const std::string script = "cd " + scratch.path().string() + " && " + IDEM_COMMAND + " append " +
-                                   name + " && " + IDEM_COMMAND + " stats " + name;
-        const auto result =
-            run_command({"-c", script}, {.input = numbered_line(1), .program = "/bin/sh"});
+        const std::string script = "cd " + scratch.path().string() + " && " + IDEM_COMMAND +
+                                   " append " + name + " && " + IDEM_COMMAND + " stats " + name;
+        const auto result = run_command(
+            {"-c", script}, command_setting{.input = numbered_line(1), .program = "/bin/sh"});
         CHECK(result.exit_code == 0);
     }
 }

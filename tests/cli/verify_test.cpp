@@ -49,10 +49,9 @@ TEST_CASE("a sound store is told so") {
     const auto result = run_command({"verify", store});
     CHECK(result.exit_code == 0);
     CHECK(result.err == "");
-    CHECK(json_lines(result.out)[0] == json_members{{"sound", "true"},
-                                                    {"events", "50"},
-                                                    {"findings", "0"},
-                                                    {"complete", "true"}});
+    CHECK(
+        json_lines(result.out)[0] ==
+        json_members{{"sound", "true"}, {"events", "50"}, {"findings", "0"}, {"complete", "true"}});
 }
 
 TEST_CASE("a flipped bit within an event is found, with its position") {
@@ -72,7 +71,8 @@ TEST_CASE("a flipped bit within an event is found, with its position") {
     CHECK(names_of(lines[0]) == std::vector<std::string>{"kind", "message", "position", "subject"});
     CHECK(lines[0].at("kind") == "record_checksum");
     CHECK(lines[0].at("position") == "2");
-    CHECK(names_of(lines[1]) == std::vector<std::string>{"complete", "events", "findings", "sound"});
+    CHECK(names_of(lines[1]) ==
+          std::vector<std::string>{"complete", "events", "findings", "sound"});
     CHECK(lines[1].at("sound") == "false");
 }
 
@@ -107,7 +107,8 @@ TEST_CASE("a file that was cut short is answered, and so is one of nothing") {
     const std::filesystem::path file = scratch / "s.idem/data.mdb";
     run_command({"import", scratch / "s.idem"}, sample_lines(400));
     const std::string sound = read_whole(file);
-    for (const std::size_t size : {sound.size() / 2, std::size_t{3 * 4096}, std::size_t{5000}, std::size_t{0}}) {
+    for (const std::size_t size :
+         {sound.size() / 2, std::size_t{3 * 4096}, std::size_t{5000}, std::size_t{0}}) {
         CAPTURE(size);
         write_whole(file, sound.substr(0, size));
         const auto result = run_command({"verify", scratch / "s.idem"});
@@ -121,9 +122,11 @@ TEST_CASE("rows that the events do not explain are found where the definition is
     const std::string store = scratch / "s.idem";
     const std::string file = scratch / "p.json";
     run_command({"append", store}, sample_lines(10));
-    std::ofstream(file) << R"({"name":"p","key":"stream","on":{"Happened":{"do":[{"count":"n"}]}}})";
+    std::ofstream(file)
+        << R"({"name":"p","key":"stream","on":{"Happened":{"do":[{"count":"n"}]}}})";
     {
-        // The same name and version with another handler, as after a change that forgot to raise it.
+        // The same name and version with another handler, as after a change that forgot to raise
+        // it.
         idem::store open(store);
         idem::projection changed;
         changed.name = "p";
@@ -149,13 +152,17 @@ TEST_CASE("on a terminal the findings are sentences") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
     run_command({"append", store}, numbered_line(1));
-    const auto sound = run_command({"verify", store}, {.terminal = true});
+    const auto sound = run_command({"verify", store}, command_setting{.terminal = true});
     CHECK(sound.out.find("sound: 1 event") != std::string::npos);
 }
 
 TEST_CASE("records come out of a pipe as they went in, whatever the cuts") {
     const std::vector<std::vector<std::string>> records{
-        {}, {""}, {"a"}, {"finding", "12:3;4", std::string("\0\n", 2)}, {std::string(5000, 'x'), "", "y"}};
+        {},
+        {""},
+        {"a"},
+        {"finding", "12:3;4", std::string("\0\n", 2)},
+        {std::string(5000, 'x'), "", "y"}};
     std::string bytes;
     for (const auto& record : records) bytes += idem::cli::encode_record(record);
     for (const std::size_t step : {std::size_t{1}, std::size_t{3}, std::size_t{64}, bytes.size()}) {

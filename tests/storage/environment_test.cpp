@@ -327,6 +327,28 @@ TEST_CASE("threads that open tables at the same time do not mix them up") {
     for (auto& thread : threads) thread.join();
 }
 
+TEST_CASE("a table found while a writer makes another does not get the same handle") {
+    const scratch_folder folder;
+    make(folder / "s");
+    {
+        const auto env = storage::environment::open(folder / "s", {});
+        storage::write(*env, [](storage::write_transaction& txn) {
+            txn.put(txn.open_table("old"), "name", "old");
+        });
+    }
+    const auto env = storage::environment::open(folder / "s", {});
+    int runs = 0;
+    storage::write(*env, [&](storage::write_transaction& txn) {
+        ++runs;
+        std::thread([&] { CHECK(env->find_table("old")); }).join();
+        txn.put(txn.open_table("new"), "name", "new");
+    });
+    CHECK(runs == 2);
+    const storage::read_transaction txn(*env);
+    CHECK(txn.get(*env->find_table("old"), "name") == "old");
+    CHECK(txn.get(*env->find_table("new"), "name") == "new");
+}
+
 TEST_CASE("an append out of order is an error, not an overwrite") {
     const scratch_folder folder;
     make(folder / "s");

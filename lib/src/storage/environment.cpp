@@ -171,6 +171,7 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
     if (code == MDB_NOTFOUND) return std::nullopt;
     check(s, code, "opening a table");
     s.tables.emplace(key, handle);
+    ++s.tables_opened;
     return table(handle);
 }
 

@@ -52,7 +52,10 @@ struct environment::state {
     write_transaction* writer_txn = nullptr;
 
     // mdb_dbi_open is not concurrent: whoever opens a table holds this until its transaction ends.
+    // A transaction gives a table the first handle that was free when it began; so one that began
+    // before the latest table was opened must open none, or two tables would share a handle.
     std::recursive_mutex tables_mutex;
+    std::atomic<std::uint64_t> tables_opened = 0;  // changes under the mutex
     std::map<std::string, MDB_dbi, std::less<>> tables;
 
     explicit state(const std::filesystem::path& where)

@@ -198,12 +198,17 @@ private:
     std::optional<table> find_opened(std::string_view name, key_order order);
     void begin_opening();
     void leave(bool committed) noexcept;
+    std::uint64_t tables_known_ = 0;  // how many had been opened when this began
     std::unique_ptr<opened_tables> opened_;
 };
 
+// A write transaction cannot open a table, for one was opened after it began. To be thrown as far
+// as write(): not an error of anybody.
+struct begun_too_early {};
+
 // Runs `body(write_transaction&)` and commits. Runs it again, from nothing, where the map had to
-// grow; so it must have no other effect than on the transaction and on what it overwrites when run
-// again.
+// grow or another thread has opened a table meanwhile; so it must have no other effect than on the
+// transaction and on what it overwrites when run again.
 template <class Body>
 void write(environment& env, Body&& body) {
     for (;;) {
@@ -212,6 +217,8 @@ void write(environment& env, Body&& body) {
             body(txn);
             txn.commit();
             return;
+        } catch (const begun_too_early&) {
+            continue;  // there are at most tables_max of them
         } catch (const error& e) {
             if (e.code() != errc::map_full) throw;
         }

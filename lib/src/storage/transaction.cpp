@@ -135,6 +135,7 @@ write_transaction::write_transaction(environment& env) : transaction(env) {
         throw error(errc::busy, fmt::format("{}: this thread is inside a write of the store already",
                                             s.folder.string()));
     }
+    tables_known_ = s.tables_opened;
     handle_ = begin(s, 0, "beginning to write");
     s.writer_txn = this;
     s.writer = std::this_thread::get_id();
@@ -152,15 +153,21 @@ write_transaction::~write_transaction() {
 void write_transaction::leave(bool committed) noexcept {
     environment::state& s = environment_->internals();
     handle_ = nullptr;
-    if (opened_ && committed) s.tables.merge(opened_->tables);
+    if (opened_ && committed) {
+        s.tables_opened += opened_->tables.size();
+        s.tables.merge(opened_->tables);
+    }
     opened_.reset();
     leave_environment(s);
 }
 
 void write_transaction::begin_opening() {
     if (opened_) return;
+    environment::state& s = environment_->internals();
+    std::unique_lock lock(s.tables_mutex);
+    if (s.tables_opened != tables_known_) throw begun_too_early();
     opened_ = std::make_unique<opened_tables>();
-    opened_->lock = std::unique_lock(environment_->internals().tables_mutex);
+    opened_->lock = std::move(lock);
 }
 
 std::optional<table> write_transaction::find_opened(std::string_view name, key_order order) {

@@ -1,0 +1,47 @@
+# Completion of `idem` for bash.
+
+_idem_options() {
+    case $1 in
+        append) echo "--atomic --expect" ;;
+        import) echo "--batch --receipts" ;;
+        export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse" ;;
+        log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow" ;;
+        show) echo "--source" ;;
+        why) echo "--source --event" ;;
+        streams) ;;
+        types) ;;
+        projections) ;;
+        state) echo "--at --digest" ;;
+        replay) echo "--digest" ;;
+        verify) ;;
+        stats) ;;
+        backup) ;;
+        restore) ;;
+    esac
+}
+
+_idem() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local commands="append import export log show why streams types projections state replay verify \
+stats backup restore"
+    local everywhere="--json --plugin --no-color --help"
+    local command="" i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == --plugin ]] && { ((i++)); continue; }
+        [[ ${COMP_WORDS[i]} != -* ]] && { command=${COMP_WORDS[i]}; break; }
+    done
+    COMPREPLY=()
+    case $before in
+        --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
+        --plugin | --event) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    esac
+    if [[ $word == -* ]]; then
+        COMPREPLY=($(compgen -W "$everywhere $(_idem_options "$command")" -- "$word"))
+    elif [[ -z $command ]]; then
+        COMPREPLY=($(compgen -W "$commands" -- "$word"))
+    else
+        COMPREPLY=($(compgen -f -- "$word"))
+    fi
+}
+
+complete -o filenames -F _idem idem
