@@ -1,5 +1,5 @@
-// A bank that loses answers. Each command carries the id of its event, so a client that has not heard back
-// sends the same command again, and the money moves once.
+// A bank that loses answers. Each command carries the id of its event, so a client that has not
+// heard back sends the same command again, and the money moves once.
 //
 //     bank [STORE]
 #include <idem/store.hpp>
@@ -21,19 +21,21 @@ const idem::stream_fold<std::int64_t> balance{
         return cents;
     }};
 
-// Appends a transfer if the account has the money. The revision that the decision was made on is expected,
-// so of two transfers that race for the same money one is told to decide again; a retry of a transfer that
-// was made is recognised by its id before that, and gets the first receipt.
-idem::append_result transfer(idem::store& store, const idem::uuid& id, const bank::TransferredT& wish) {
+// Appends a transfer if the account has the money. The revision that the decision was made on is
+// expected, so of two transfers that race for the same money one is told to decide again; a retry
+// of a transfer that was made is recognised by its id before that, and gets the first receipt.
+idem::append_result transfer(idem::store& store, const idem::uuid& id,
+                             const bank::TransferredT& wish) {
     for (;;) {
         idem::event e = idem::make_event(wish.from, wish);
         e.id = id;
         if (store.find(id)) return store.append(e);  // a retry: whatever the balance is now
         const auto account = store.fold(balance, wish.from);
-        if (account.value < wish.cents) throw std::runtime_error(wish.from + " has not enough money");
-        auto result = store.append(e, account.revision
-                                          ? idem::expected_revision::exactly(*account.revision)
-                                          : idem::expected_revision::no_stream());
+        if (account.value < wish.cents)
+            throw std::runtime_error(wish.from + " has not enough money");
+        auto result =
+            store.append(e, account.revision ? idem::expected_revision::exactly(*account.revision)
+                                             : idem::expected_revision::no_stream());
         if (result.outcome() != idem::outcome::wrong_revision) return result;
     }
 }
@@ -51,7 +53,9 @@ int main(int argc, char** argv) try {
     idem::store store(argc > 1 ? argv[1] : "bank.idem");
     store.run(bank::accounts(), idem::projection_mode::inline_);
 
-    const auto name_id = [](const char* name) { return idem::make_uuid_from_source("/bank", name); };
+    const auto name_id = [](const char* name) {
+        return idem::make_uuid_from_source("/bank", name);
+    };
     const auto say = [](const char* what, const idem::append_result& result) {
         std::cout << what << ": " << to_string(result.outcome()) << " at position "
                   << result.receipts.front().position << '\n';

@@ -3,4 +3,6 @@
 
 #include "projections.hpp"
 
-std::vector<idem::projection> idem_projections() { return {bank::accounts()}; }
+std::vector<idem::projection> idem_projections() {
+    return {bank::accounts()};
+}

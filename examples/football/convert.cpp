@@ -2,9 +2,10 @@
 //
 //     zcat events.jsonl.gz | football_convert results.csv > events.cloudevents
 //
-// The events have no UUIDs, so `source` and the published number name each of them; idem makes the UUID.
-// The stream is the match, the type the published event name, the data the published object. Tags are the
-// published tag numbers and, for all that happens before a penalty shoot-out, the word "play".
+// The events have no UUIDs, so `source` and the published number name each of them; idem makes the
+// UUID. The stream is the match, the type the published event name, the data the published object.
+// Tags are the published tag numbers and, for all that happens before a penalty shoot-out, the word
+// "play".
 #include <idem/cloudevents.hpp>
 #include <iostream>
 #include <map>
@@ -54,8 +55,8 @@ int main(int argc, char** argv) try {
         std::cout << R"({"specversion":"1.0","source":"/wyscout/world-cup-2018","id":")"
                   << e.at("id").get<std::uint64_t>() << R"(","subject":"match-)" << match
                   << R"(","type":)" << e.at("eventName").dump() << R"(,"time":")"
-                  << time_of(e, kick_offs, match) << R"(","tags":")" << tags << R"(","data":)" << line
-                  << "}\n";
+                  << time_of(e, kick_offs, match) << R"(","tags":")" << tags << R"(","data":)"
+                  << line << "}\n";
     }
     return std::cout.flush() ? 0 : 1;
 } catch (const std::exception& e) {

@@ -41,8 +41,8 @@ int main(int argc, char** argv) try {
         std::printf("%-16s %-16s %4d : %d %6d : %d%s\n", r.home.c_str(), r.away.c_str(), home, away,
                     r.home_goals, r.away_goals, equal ? "" : "  DIFFERS");
     }
-    std::printf("%d of %zu results are the published ones, at position %llu\n", same, results.size(),
-                static_cast<unsigned long long>(scores.position()));
+    std::printf("%d of %zu results are the published ones, at position %llu\n", same,
+                results.size(), static_cast<unsigned long long>(scores.position()));
     return same == static_cast<int>(results.size()) ? 0 : 1;
 } catch (const std::exception& e) {
     std::cerr << "football_results: " << e.what() << '\n';

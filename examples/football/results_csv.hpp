@@ -29,8 +29,8 @@ inline std::vector<match_result> read_results(const std::string& file) {
         match_result r;
         std::string home_goals;
         std::string away_goals;
-        for (std::string* cell : {&r.match_id, &r.kick_off, &r.home_id, &r.home, &r.away_id, &r.away,
-                                  &home_goals, &away_goals}) {
+        for (std::string* cell : {&r.match_id, &r.kick_off, &r.home_id, &r.home, &r.away_id,
+                                  &r.away, &home_goals, &away_goals}) {
             std::getline(cells, *cell, ',');
         }
         r.home_goals = std::stoi(home_goals);

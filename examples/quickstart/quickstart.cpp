@@ -19,7 +19,7 @@ int main() {
     paid.data = "1250";
     for (int delivery = 1; delivery <= 3; ++delivery) {
         const auto receipt = store.append(paid).receipts.front();
-        std::cout << to_string(receipt.outcome) << " at position " << receipt.position
-                  << ", total " << *store.state(totals).find("ann").row << '\n';
+        std::cout << to_string(receipt.outcome) << " at position " << receipt.position << ", total "
+                  << *store.state(totals).find("ann").row << '\n';
     }
 }

@@ -3,5 +3,5 @@
 
 std::vector<idem::projection> idem_projections();  // the user's
 
-extern "C" __attribute__((visibility("default"))) const idem::plugin idem_plugin = {
-    idem::plugin_abi(), &idem_projections};
+extern "C" __attribute__((visibility("default")))
+const idem::plugin idem_plugin = {idem::plugin_abi(), &idem_projections};

@@ -44,7 +44,8 @@ public:
         std::error_code failed;
         fs::rename(path_, target, failed);
         if (failed) {
-            throw_system(failed.value(), fmt::format("cannot move the copy to {}", target.string()));
+            throw_system(failed.value(),
+                         fmt::format("cannot move the copy to {}", target.string()));
         }
         path_.clear();
         storage::sync_folder(fs::absolute(target).parent_path());

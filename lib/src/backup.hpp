@@ -7,8 +7,8 @@
 
 namespace idem {
 
-// Copies a snapshot to `target`, which must not exist: under a temporary name beside it, verified, synced,
-// renamed. Throws invalid_input where `target` exists, corrupt where the copy is not sound.
+// Copies a snapshot to `target`, which must not exist: under a temporary name beside it, verified,
+// synced, renamed. Throws invalid_input where `target` exists, corrupt where the copy is not sound.
 void copy_store(const storage::environment& env, const std::filesystem::path& target);
 
 }  // namespace idem

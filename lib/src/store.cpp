@@ -52,7 +52,9 @@ store::~store() = default;
 store::store(store&&) noexcept = default;
 store& store::operator=(store&&) noexcept = default;
 
-const std::filesystem::path& store::path() const noexcept { return impl_->path; }
+const std::filesystem::path& store::path() const noexcept {
+    return impl_->path;
+}
 
 append_result store::append(std::span<const event> batch, expected_revision expected) {
     return impl_->writer.append(encoded_batch(batch), expected);
@@ -64,8 +66,12 @@ append_result store::append(const event& one, expected_revision expected) {
     return append(std::span<const event>(&one, 1), expected);
 }
 
-std::uint64_t store::head() const { return impl_->reader.head(); }
-std::optional<recorded_event> store::find(const uuid& id) const { return impl_->reader.find(id); }
+std::uint64_t store::head() const {
+    return impl_->reader.head();
+}
+std::optional<recorded_event> store::find(const uuid& id) const {
+    return impl_->reader.find(id);
+}
 std::optional<recorded_event> store::at(std::uint64_t position) const {
     return impl_->reader.at(position);
 }
@@ -76,7 +82,9 @@ std::uint64_t store::read_views(const query& select,
                                 const std::function<bool(const event_view&)>& visit) const {
     return impl_->reader.read(select, visit);
 }
-store::page store::read_page(const query& select) const { return impl_->reader.read_page(select); }
+store::page store::read_page(const query& select) const {
+    return impl_->reader.read_page(select);
+}
 std::uint64_t store::follow(const follow_options& options,
                             const std::function<bool(const recorded_event&)>& visit) const {
     return impl_->reader.follow(options, visit);
@@ -84,10 +92,16 @@ std::uint64_t store::follow(const follow_options& options,
 std::vector<stream_info> store::streams(std::string_view after, std::size_t limit) const {
     return impl_->reader.streams(after, limit);
 }
-std::vector<type_info> store::types() const { return impl_->reader.types(); }
+std::vector<type_info> store::types() const {
+    return impl_->reader.types();
+}
 
-void store::run(const projection& p, projection_mode mode) { impl_->projections.run(p, mode); }
-std::uint64_t store::catch_up(std::string_view name) { return impl_->projections.catch_up(name); }
+void store::run(const projection& p, projection_mode mode) {
+    impl_->projections.run(p, mode);
+}
+std::uint64_t store::catch_up(std::string_view name) {
+    return impl_->projections.catch_up(name);
+}
 bool store::wait_for(std::string_view name, std::uint64_t position,
                      std::chrono::milliseconds timeout) const {
     return impl_->projections.wait_for(name, position, timeout);
@@ -95,18 +109,22 @@ bool store::wait_for(std::string_view name, std::uint64_t position,
 void store::skip_failed_event(std::string_view name, std::string_view reason) {
     impl_->projections.skip_failed_event(name, reason);
 }
-std::vector<projection_info> store::projections() const { return impl_->projections.list(); }
+std::vector<projection_info> store::projections() const {
+    return impl_->projections.list();
+}
 std::optional<projection_info> store::find_projection(std::string_view name) const {
     return impl_->projections.find(name);
 }
-state store::state(std::string_view name) const { return impl_->projections.state(name); }
+state store::state(std::string_view name) const {
+    return impl_->projections.state(name);
+}
 state store::replay(const projection& p, std::uint64_t position,
                     const std::function<void(std::uint64_t)>& progress) const {
     return replay_log(impl_->env, impl_->tables, p, position, progress);
 }
 
 std::optional<store::kept_value> store::load_snapshot(std::string_view name, std::uint32_t version,
-                                                    std::string_view stream) const {
+                                                      std::string_view stream) const {
     auto found = load_fold_snapshot(*impl_->env, name, version, stream);
     if (!found) return std::nullopt;
     return kept_value{found->revision, std::move(found->row)};

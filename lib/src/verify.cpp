@@ -21,10 +21,15 @@ verify_report verify(const std::filesystem::path& folder, const verify_options& 
         if (!found.full()) verify_projections(env, tables, head, options, found);
     } catch (const error& e) {
         switch (e.code()) {
-            case errc::corrupt: found.add({"unreadable", e.place().position, "", e.what()}); break;
+            case errc::corrupt:
+                found.add({"unreadable", e.place().position, "", e.what()});
+                break;
             case errc::not_a_store:
-            case errc::unsupported_format: found.add({"format", std::nullopt, "", e.what()}); break;
-            default: throw;  // it could not be looked at: nothing is known of it
+            case errc::unsupported_format:
+                found.add({"format", std::nullopt, "", e.what()});
+                break;
+            default:
+                throw;  // it could not be looked at: nothing is known of it
         }
     }
     return report;

@@ -42,7 +42,9 @@ TEST_CASE("what is shown is one line of readable text, however odd the bytes") {
 }
 
 TEST_CASE("times read and print as RFC 3339") {
-    const auto round = [](const char* given) { return idem::to_string(idem::parse_timestamp(given)); };
+    const auto round = [](const char* given) {
+        return idem::to_string(idem::parse_timestamp(given));
+    };
     CHECK(round("2018-06-14T15:00:00Z") == "2018-06-14T15:00:00Z");
     CHECK(round("2018-06-14T15:00:00.5+02:00") == "2018-06-14T13:00:00.5Z");
     CHECK(round("2018-06-14t15:00:00.123456789999z") == "2018-06-14T15:00:00.123456789Z");

@@ -119,7 +119,8 @@ TEST_CASE("hostile lines are told by number, at most twenty of them, and good on
         R"({"specversion":"0.3","id":"x","source":"/t","type":"T"})",
         R"({"specversion":"1.0","id":"x","source":"/t","type":"T","time":"yesterday"})",
         R"({"specversion":"1.0","id":"x","source":"/t","type":"T","data_base64":"!!"})",
-        R"({"specversion":"1.0","id":"00000000-0000-0000-0000-000000000000","source":"/t","type":"T"})",
+        R"({"specversion":"1.0","id":"00000000-0000-0000-0000-000000000000",)"
+        R"("source":"/t","type":"T"})",
         std::string(100'000, '['),
         R"({"specversion":"1.0","id":"x","source":"/t","type":")" + std::string(300, 't') + R"("})",
         R"({"specversion":"1.0","id":"x","source":"/t","type":"T","data":)" +

@@ -52,7 +52,8 @@ TEST_CASE("a definition becomes a projection of that name, version and types") {
     CHECK(parsed.fold.definition == text);
     CHECK(parsed.fold.keys == idem::key_kind::text);
     const auto every = parse_json_projection(
-        R"({"name":"n","key":{"literal":"all"},"on":{"*":{"do":[{"count":"n"}]},"T":{"do":["delete"]}}})",
+        R"({"name":"n","key":{"literal":"all"},"on":
+            {"*":{"do":[{"count":"n"}]},"T":{"do":["delete"]}}})",
         "p.json");
     CHECK(every.fold.types.empty());
     CHECK(every.fold.version == 1);

@@ -29,8 +29,10 @@ public:
                 line_of{.id = "5", .stream = "account-2", .type = "Closed"}.str());
         REQUIRE(result.exit_code == 0);
         define(R"({"name":"accounts","version":1,"key":"stream","on":{
-            "Deposited":{"do":[{"add":"balance","value":"data.amount"},{"set":"owner","value":"data.owner"},
-                               {"max":"largest","value":"data.amount"},{"insert":"days","value":"data.day"}]},
+            "Deposited":{"do":[{"add":"balance","value":"data.amount"},
+                               {"set":"owner","value":"data.owner"},
+                               {"max":"largest","value":"data.amount"},
+                               {"insert":"days","value":"data.day"}]},
             "Closed":{"do":["delete"]}}})");
     }
     void define(const std::string& text) const { std::ofstream(file) << text; }
@@ -129,12 +131,14 @@ TEST_CASE(
     const bank b;
     run_command({"state", b.store, b.file});
     b.define(
-        R"({"name":"accounts","version":1,"key":"stream","on":{"Deposited":{"do":[{"count":"n"}]}}})");
+        R"({"name":"accounts","version":1,"key":"stream","on":
+              {"Deposited":{"do":[{"count":"n"}]}}})");
     const auto refused = run_command({"state", b.store, b.file});
     CHECK(refused.exit_code == 2);
     CHECK(refused.err.find("raise its version") != std::string::npos);
     b.define(
-        R"({"name":"accounts","version":2,"key":"stream","on":{"Deposited":{"do":[{"count":"n"}]}}})");
+        R"({"name":"accounts","version":2,"key":"stream","on":
+              {"Deposited":{"do":[{"count":"n"}]}}})");
     const auto second = run_command({"state", b.store, b.file});
     CHECK(second.exit_code == 0);
     CHECK(json_lines(second.out)[0].at("row") == R"({"n":2})");
@@ -150,25 +154,23 @@ TEST_CASE("each operation, condition and key does what the page says") {
     CHECK(b.fold(R"({"Withdrawn":{"do":[{"count":"n"}]},"*":{"do":[{"count":"n"}]}})") ==
           "account-1 {\"n\":4}\naccount-2 {\"n\":2}\n");
     CHECK(
-        b.fold(
-            R"({"Deposited":{"key":{"literal":"all"},"do":[{"min":"low","value":"data.amount"},)"
-            R"({"max":"name","value":"data.owner"},{"max":"r","value":"data.amount","real":true}]}})") ==
+        b.fold(R"({"Deposited":{"key":{"literal":"all"},"do":[{"min":"low","value":"data.amount"},)"
+               R"({"max":"name","value":"data.owner"},)"
+               R"({"max":"r","value":"data.amount","real":true}]}})") ==
         "all {\"low\":-2,\"name\":\"cy\",\"r\":7.0}\n");
-    CHECK(
-        b.fold(
-            R"({"Deposited":{"key":["data.day","type"],"do":[{"add":"sum","value":"data.amount"}]}})") ==
-        "mon/Deposited {\"sum\":5}\ntue/Deposited {\"sum\":5}\n");
+    CHECK(b.fold(R"({"Deposited":{"key":["data.day","type"],"do":[)"
+                 R"({"add":"sum","value":"data.amount"}]}})") ==
+          "mon/Deposited {\"sum\":5}\ntue/Deposited {\"sum\":5}\n");
     CHECK(b.fold(R"({"*":{"key":{"literal":"k"},"when":[{"path":"data.amount","equals":7.0}],)"
                  R"("do":[{"set":"id","value":"metadata.sourceid"}]}})") == "k {\"id\":\"3\"}\n");
     CHECK(b.fold(R"({"*":{"when":[{"path":"data.owner","exists":false},{"path":"data.amount",)"
                  R"("exists":true}],"do":[{"set":"p","value":"position"}]}})") ==
           "account-1 {\"p\":4}\n");
-    CHECK(
-        b.fold(
-            R"({"Deposited":{"key":{"literal":"k"},"do":[{"insert":"s","value":"data.day"},)"
-            R"({"insert":"s","value":"data.amount"}]},)"
-            R"("Withdrawn":{"key":{"literal":"k"},"do":[{"remove":"s","value":{"literal":"mon"}}]}})") ==
-        "k {\"s\":[-2,5,7,\"tue\"]}\n");
+    CHECK(b.fold(R"({"Deposited":{"key":{"literal":"k"},"do":[{"insert":"s","value":"data.day"},)"
+                 R"({"insert":"s","value":"data.amount"}]},)"
+                 R"("Withdrawn":{"key":{"literal":"k"},"do":[)"
+                 R"({"remove":"s","value":{"literal":"mon"}}]}})") ==
+          "k {\"s\":[-2,5,7,\"tue\"]}\n");
     CHECK(b.fold(R"({"*":{"do":[{"set":"owner","value":"data.owner","optional":true}]}})") ==
           "account-1 {\"owner\":\"bob\"}\naccount-2 {\"owner\":\"cy\"}\n");
     CHECK(b.fold(R"({"Closed":[{"do":[{"count":"n"}]},{"do":["delete"]}]})") == "");
@@ -189,9 +191,11 @@ TEST_CASE("a handler's error stops the projection and names event, operation and
         {R"({"Deposited":{"do":[{"add":"n","value":{"literal":1.5}}]}})", "\"real\": true"},
         {R"({"Deposited":{"do":[{"add":"n","value":{"literal":18446744073709551615}}]}})",
          "beyond the range of 64-bit integers"},
-        {R"({"Deposited":{"do":[{"set":"n","value":"data.owner"},{"add":"n","value":"data.amount"}]}})",
+        {R"({"Deposited":{"do":[{"set":"n","value":"data.owner"},)"
+         R"({"add":"n","value":"data.amount"}]}})",
          "the field is text"},
-        {R"({"Deposited":{"do":[{"max":"n","value":"data.owner"},{"max":"n","value":"data.amount"}]}})",
+        {R"({"Deposited":{"do":[{"max":"n","value":"data.owner"},)"
+         R"({"max":"n","value":"data.amount"}]}})",
          "no order"},
         {R"({"Deposited":{"do":[{"insert":"n","value":"data"}]}})", "data is an object"},
         {R"({"Withdrawn":{"key":"data.owner","do":[{"count":"n"}]}})", "\"exists\": true"},
@@ -223,7 +227,8 @@ TEST_CASE("integers of 64 bits stay exact, larger ones are refused where they ar
     const std::string store = scratch / "s.idem";
     const std::string file = scratch / "p.json";
     std::ofstream(file) << R"({"name":"p","key":"stream","on":{"T":{"do":[
-        {"set":"a","value":"data.a"},{"add":"s","value":"data.a"},{"set":"b","value":"data.b","optional":true}]}}})";
+        {"set":"a","value":"data.a"},{"add":"s","value":"data.a"},
+        {"set":"b","value":"data.b","optional":true}]}}})";
     const auto line = [](const char* id, const char* stream, const std::string& data) {
         return line_of{.id = id, .stream = stream, .type = "T", .data = data}.str();
     };

@@ -72,8 +72,10 @@ TEST_CASE("data keeps its own spelling") {
 TEST_CASE("attributes of the store and free ones") {
     const auto e = idem::parse_cloudevent(
         "{" + least +
-        R"(,"subject":"order-7","time":"2020-01-01T00:00:00Z","schemaversion":3,"tags":"a,b","correlationid":"c",)"
-        R"("causationid":"d","position":9,"revision":1,"traceparent":"00-x","attempt":2,"urgent":true,"nothing":null})");
+        R"(,"subject":"order-7","time":"2020-01-01T00:00:00Z","schemaversion":3,)"
+        R"("tags":"a,b","correlationid":"c",)"
+        R"("causationid":"d","position":9,"revision":1,"traceparent":"00-x",)"
+        R"("attempt":2,"urgent":true,"nothing":null})");
     CHECK(e.stream == "order-7");
     CHECK(e.schema_version == 3);
     CHECK(e.tags == std::vector<std::string>{"a", "b"});

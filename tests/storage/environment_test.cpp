@@ -8,6 +8,7 @@
 
 #include "child_process.hpp"
 #include "scratch_folder.hpp"
+#include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
 #include "storage/handles.hpp"
 #include "storage/storage.hpp"

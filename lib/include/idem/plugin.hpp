@@ -12,8 +12,8 @@
 
 namespace idem {
 
-// What a plug-in exports under the C name `idem_plugin`. The glue that idem_add_projections() compiles in
-// fills it; the command refuses one that was built for another idem or compiler.
+// What a plug-in exports under the C name `idem_plugin`. The glue that idem_add_projections()
+// compiles in fills it; the command refuses one that was built for another idem or compiler.
 struct plugin {
     const char* built_for;  // plugin_abi() of the headers it was built with
     std::vector<projection> (*projections)();

@@ -4,8 +4,7 @@
 //
 //     auto balances = idem::keyed_fold<std::string, std::int64_t>("balances")
 //         .on<bank::Deposited>([](const auto& e) { return e.account()->str(); },
-//                              [](std::int64_t cents, const auto& e) { return cents + e.cents();
-//                              });
+//                              [](std::int64_t sum, const auto& e) { return sum + e.cents(); });
 //
 // A handler with a table in its hand (`projection::apply`) is the way out where rows depend on one
 // another. Both must be pure: the rows they leave may depend on the events and the table alone,
@@ -68,14 +67,14 @@ protected:
 
 // A projection as the store runs it. Keyed folds convert to it; a handler fills it in itself.
 struct projection {
-    std::string name = {};           // up to limits::name_bytes_max bytes of [A-Za-z0-9._-]
+    std::string name = {};      // up to limits::name_bytes_max bytes of [A-Za-z0-9._-]
     std::uint32_t version = 1;  // raise it whenever the fold or its rows change
     key_kind keys = key_kind::text;
     std::vector<std::string> types = {};  // the event types it handles; empty: all
     std::function<void(const event_view&, state_table&)> apply = {};
-    std::function<std::string(std::string_view row)> row_to_json = {};  // for printing; may be empty
+    std::function<std::string(std::string_view row)> row_to_json = {};  // to print; may be empty
     bool order_insensitive = false;  // declared: any order of the same events gives the same rows
-    std::string definition = {};          // text that describes it, kept in the store; may be empty
+    std::string definition = {};     // text that describes it, kept in the store; may be empty
 };
 
 // How the store keeps a projection up to date.
@@ -125,11 +124,9 @@ void store_row(state_table::slot& slot, const std::optional<Row>& row) {
 
 // A pure, typed fold of events into rows of type Row under keys of type Key. For each event type:
 // which rows it touches, and what each becomes.
-//
 //   keys(e)           -> Key, std::optional<Key> or a range of Key
 //   apply(row, e)     -> Row, or std::optional<Row> where nullopt deletes the row
 //   apply(row, key, e)   likewise, where the row's own key matters
-//
 // A row that does not exist yet is given as Row{}.
 template <class Key, class Row>
 class keyed_fold {
@@ -160,7 +157,7 @@ public:
         return std::move(*this);
     }
 
-    // Declares that any order of the same events gives the same rows (`idem converge` checks it).
+    // Declares that any order of the same events gives the same rows.
     keyed_fold order_insensitive() && {
         order_insensitive_ = true;
         return std::move(*this);

@@ -19,9 +19,9 @@ struct query {
     std::uint64_t from = 1;                                        // lowest position, inclusive
     std::uint64_t to = std::numeric_limits<std::uint64_t>::max();  // highest position, inclusive
     std::optional<std::string> stream = {};
-    std::uint64_t from_revision = 0;  // lowest revision; only together with `stream`
-    std::vector<std::string> types = {};   // any of these; empty: every type
-    std::vector<std::string> tags = {};    // all of these
+    std::uint64_t from_revision = 0;      // lowest revision; only together with `stream`
+    std::vector<std::string> types = {};  // any of these; empty: every type
+    std::vector<std::string> tags = {};   // all of these
     std::optional<std::string> correlation_id = {};
     std::optional<timestamp> since = {};  // event time at or after
     std::optional<timestamp> until = {};  // event time before

@@ -81,7 +81,7 @@ struct store_stats {
 struct follow_options {
     query select = {};          // `to`, `limit` and backwards do not apply
     std::stop_token stop = {};  // wakes a waiting follower
-    bool wait = true;      // false: return at the head of the log
+    bool wait = true;           // false: return at the head of the log
 };
 
 // A handle on an open store. Any thread may call anything at any time. A second handle on the same
@@ -226,7 +226,7 @@ private:
     std::uint64_t read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const;
     std::optional<kept_value> load_snapshot(std::string_view name, std::uint32_t version,
-                                          std::string_view stream) const;
+                                            std::string_view stream) const;
     void save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,
                        const kept_value& value) const;
 

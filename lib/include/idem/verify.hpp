@@ -36,11 +36,11 @@ struct finding {
 };
 
 struct verify_options {
-    std::span<const projection>
-        projections = {};  // replayed and compared where the store keeps their rows
+    // Replayed, and compared where the store keeps their rows.
+    std::span<const projection> projections = {};
     std::function<void(std::uint64_t position, std::uint64_t head)> progress = {};
     std::function<void(const finding&)> report = {};  // each finding as it is made
-    std::size_t findings_max = 1000;             // then the walk stops
+    std::size_t findings_max = 1000;                  // then the walk stops
 };
 
 struct verify_report {

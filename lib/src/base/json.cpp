@@ -6,207 +6,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/json_chars.hpp"
 #include "base/json_number.hpp"
 #include "base/text.hpp"
 #include "idem/limits.hpp"
 
 namespace idem::json {
 namespace {
-
-bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-int hex_value(char c) noexcept {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-// Four hexadecimal digits at `at`; -1 where they are not.
-int code_unit(std::string_view text, std::size_t at) noexcept {
-    if (at + 4 > text.size()) return -1;
-    int unit = 0;
-    for (std::size_t i = at; i < at + 4; ++i) {
-        const int value = hex_value(text[i]);
-        if (value < 0) return -1;
-        unit = unit << 4 | value;
-    }
-    return unit;
-}
-
-bool is_high_surrogate(int unit) noexcept { return unit >= 0xd800 && unit <= 0xdbff; }
-bool is_low_surrogate(int unit) noexcept { return unit >= 0xdc00 && unit <= 0xdfff; }
-
-// Checks one value without recursion: the kinds of the open containers stand on a stack of bits.
-class checker {
-public:
-    explicit checker(std::string_view text) : text_(text) {}
-
-    std::optional<fault> run() {
-        if (const auto bad = text::invalid_utf8(text_)) return fault{*bad, "not UTF-8"};
-        space();
-        bool value_wanted = true;
-        while (!fault_) {
-            if (value_wanted) {
-                value_wanted = value();
-            } else if (depth_ == 0) {
-                break;
-            } else {
-                value_wanted = after_value();
-            }
-        }
-        if (!fault_ && at_ != text_.size()) fail("expected the end");
-        return fault_;
-    }
-
-private:
-    // True: another value must follow, as an opened container has one.
-    bool value() {
-        switch (peek()) {
-            case '{': return open(true);
-            case '[': return open(false);
-            case '"': string(); break;
-            case 't': literal("true"); break;
-            case 'f': literal("false"); break;
-            case 'n': literal("null"); break;
-            default: number(); break;
-        }
-        space();
-        return false;
-    }
-
-    bool open(bool object) {
-        if (depth_ == limits::json_depth_max) {
-            fail("nested too deeply");
-            return false;
-        }
-        ++at_;
-        objects_[depth_++] = object;
-        space();
-        if (peek() == (object ? '}' : ']')) {
-            close();
-            return false;
-        }
-        if (object) name();
-        return true;
-    }
-
-    void close() {
-        ++at_;
-        --depth_;
-        space();
-    }
-
-    bool after_value() {
-        const bool object = objects_[depth_ - 1];
-        if (peek() == ',') {
-            ++at_;
-            space();
-            if (object) name();
-            return true;
-        }
-        if (peek() == (object ? '}' : ']')) {
-            close();
-        } else {
-            fail(object ? "expected ',' or '}'" : "expected ',' or ']'");
-        }
-        return false;
-    }
-
-    void name() {
-        if (peek() != '"') return fail("expected a name in quotes");
-        string();
-        space();
-        if (peek() != ':') return fail("expected ':'");
-        ++at_;
-        space();
-    }
-
-    void string() {
-        ++at_;
-        while (!fault_) {
-            while (at_ < text_.size() && static_cast<std::uint8_t>(text_[at_]) >= 0x20 &&
-                   text_[at_] != '"' && text_[at_] != '\\') {
-                ++at_;
-            }
-            if (at_ == text_.size()) return fail("a string without its end");
-            if (text_[at_] == '"') {
-                ++at_;
-                return;
-            }
-            if (text_[at_] != '\\') return fail("a control character in a string");
-            escape();
-        }
-    }
-
-    void escape() {
-        ++at_;
-        const char c = peek();
-        if (c != 'u') {
-            if (std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos || c == '\0') {
-                return fail("an unknown escape");
-            }
-            ++at_;
-            return;
-        }
-        const int unit = code_unit(text_, at_ + 1);
-        if (unit < 0) return fail("\\u without four hexadecimal digits");
-        at_ += 5;
-        if (is_low_surrogate(unit)) return fail("a surrogate without its pair");
-        if (!is_high_surrogate(unit)) return;
-        if (peek() != '\\' || at_ + 1 >= text_.size() || text_[at_ + 1] != 'u' ||
-            !is_low_surrogate(code_unit(text_, at_ + 2))) {
-            return fail("a surrogate without its pair");
-        }
-        at_ += 6;
-    }
-
-    void number() {
-        const std::size_t start = at_;
-        if (peek() == '-') ++at_;
-        if (peek() == '0') {
-            ++at_;
-        } else if (!digits()) {
-            at_ = start;
-            return fail("expected a value");
-        }
-        if (peek() == '.') {
-            ++at_;
-            if (!digits()) return fail("expected a digit");
-        }
-        if (peek() == 'e' || peek() == 'E') {
-            ++at_;
-            if (peek() == '+' || peek() == '-') ++at_;
-            if (!digits()) return fail("expected a digit");
-        }
-    }
-
-    bool digits() {
-        const std::size_t start = at_;
-        while (is_digit(peek())) ++at_;
-        return at_ != start;
-    }
-
-    void literal(std::string_view word) {
-        if (text_.substr(at_, word.size()) != word) return fail("expected a value");
-        at_ += word.size();
-    }
-
-    void space() {
-        while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-    }
-    char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-    void fail(const char* reason) {
-        if (!fault_) fault_ = fault{at_, reason};
-    }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
-    std::size_t depth_ = 0;
-    bool objects_[limits::json_depth_max] = {};
-    std::optional<fault> fault_;
-};
 
 void append_utf8(std::string& out, std::uint32_t point) {
     if (point < 0x80) {
@@ -258,8 +64,8 @@ std::size_t skip_space(std::string_view text, std::size_t at) {
     return at;
 }
 
-// Calls visit(raw) for each element between the brackets of a checked container; names of members are
-// elements too.
+// Calls visit(raw) for each element between the brackets of a checked container; names of members
+// are elements too.
 template <class Visit>
 void each_element(std::string_view container, Visit&& visit) {
     std::size_t at = skip_space(container, 0) + 1;
@@ -276,14 +82,15 @@ void each_element(std::string_view container, Visit&& visit) {
     }
 }
 
-// RFC 8785 sorts names by their UTF-16 code units. Code points beyond U+FFFF are surrogates there, which
-// come before U+E000..U+FFFF; otherwise the order is that of UTF-8.
+// RFC 8785 sorts names by their UTF-16 code units. Code points beyond U+FFFF are surrogates there,
+// which come before U+E000..U+FFFF; otherwise the order is that of UTF-8.
 bool utf16_less(std::string_view a, std::string_view b) {
     const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
     if (x == a.end() || y == b.end()) return x == a.end() && y != b.end();
     const auto rank = [](char c) {
         const auto byte = static_cast<std::uint8_t>(c);
-        return byte >= 0xf0 ? 0xed * 16 + 1 + (byte - 0xf0) : byte * 16;  // between U+D7FF and U+E000
+        return byte >= 0xf0 ? 0xed * 16 + 1 + (byte - 0xf0)
+                            : byte * 16;  // between U+D7FF and U+E000
     };
     return rank(*x) < rank(*y);
 }
@@ -325,7 +132,8 @@ void write_object(std::string& out, std::string_view raw) {
 
 void write_canonical(std::string& out, std::string_view raw) {
     switch (kind_of(raw)) {
-        case kind::object: return write_object(out, raw);
+        case kind::object:
+            return write_object(out, raw);
         case kind::array: {
             out.push_back('[');
             bool first = true;
@@ -337,10 +145,15 @@ void write_canonical(std::string& out, std::string_view raw) {
             out.push_back(']');
             return;
         }
-        case kind::string: return write_string(out, decode_string(raw));
-        case kind::number: out += canonical_number(raw); return;
+        case kind::string:
+            return write_string(out, decode_string(raw));
+        case kind::number:
+            out += canonical_number(raw);
+            return;
         case kind::boolean:
-        case kind::null: out += raw; return;
+        case kind::null:
+            out += raw;
+            return;
     }
 }
 
@@ -353,17 +166,21 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-std::optional<fault> check(std::string_view text) { return checker(text).run(); }
-
 kind kind_of(std::string_view raw) {
     switch (raw[skip_space(raw, 0)]) {
-        case '{': return kind::object;
-        case '[': return kind::array;
-        case '"': return kind::string;
+        case '{':
+            return kind::object;
+        case '[':
+            return kind::array;
+        case '"':
+            return kind::string;
         case 't':
-        case 'f': return kind::boolean;
-        case 'n': return kind::null;
-        default: return kind::number;
+        case 'f':
+            return kind::boolean;
+        case 'n':
+            return kind::null;
+        default:
+            return kind::number;
     }
 }
 
@@ -377,11 +194,21 @@ std::string decode_string(std::string_view raw) {
             continue;
         }
         switch (const char c = raw[++i]) {
-            case 'b': out.push_back('\b'); break;
-            case 'f': out.push_back('\f'); break;
-            case 'n': out.push_back('\n'); break;
-            case 'r': out.push_back('\r'); break;
-            case 't': out.push_back('\t'); break;
+            case 'b':
+                out.push_back('\b');
+                break;
+            case 'f':
+                out.push_back('\f');
+                break;
+            case 'n':
+                out.push_back('\n');
+                break;
+            case 'r':
+                out.push_back('\r');
+                break;
+            case 't':
+                out.push_back('\t');
+                break;
             case 'u': {
                 auto point = static_cast<std::uint32_t>(code_unit(raw, i + 1));
                 i += 4;
@@ -393,7 +220,9 @@ std::string decode_string(std::string_view raw) {
                 append_utf8(out, point);
                 break;
             }
-            default: out.push_back(c); break;
+            default:
+                out.push_back(c);
+                break;
         }
     }
     return out;

@@ -61,7 +61,8 @@ std::string print(const decimal& d) {
 bool is_large_integer(std::string_view raw, const decimal& exact) {
     constexpr std::string_view largest = "9007199254740992";  // 2^53
     if (raw.find_first_of(".eE") != std::string_view::npos) return false;
-    const std::string digits = exact.digits + std::string(static_cast<std::size_t>(exact.exponent), '0');
+    const std::string digits =
+        exact.digits + std::string(static_cast<std::size_t>(exact.exponent), '0');
     return digits.size() != largest.size() ? digits.size() > largest.size() : digits > largest;
 }
 
@@ -76,7 +77,8 @@ std::string canonical_number(std::string_view raw) {
     std::array<char, 32> shortest{};
     const auto [last, no_fault] = std::to_chars(shortest.data(), shortest.data() + shortest.size(),
                                                 value, std::chars_format::scientific);
-    return print(parse_decimal({shortest.data(), static_cast<std::size_t>(last - shortest.data())}));
+    return print(
+        parse_decimal({shortest.data(), static_cast<std::size_t>(last - shortest.data())}));
 }
 
 }  // namespace idem::json

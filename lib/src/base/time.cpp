@@ -99,10 +99,10 @@ std::string to_string(timestamp time) {
     const auto day_start = floor<days>(time);
     const year_month_day date(day_start);
     const hh_mm_ss clock(time - day_start);
-    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int(date.year()),
-                                   unsigned(date.month()), unsigned(date.day()),
-                                   clock.hours().count(), clock.minutes().count(),
-                                   clock.seconds().count());
+    std::string text =
+        fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int(date.year()), unsigned(date.month()),
+                    unsigned(date.day()), clock.hours().count(), clock.minutes().count(),
+                    clock.seconds().count());
     if (const auto part = clock.subseconds().count(); part != 0) {
         text += fmt::format(".{:09}", part);
         while (text.back() == '0') text.pop_back();
@@ -110,6 +110,8 @@ std::string to_string(timestamp time) {
     return text + "Z";
 }
 
-timestamp parse_timestamp(std::string_view text) { return time_parser(text).run(); }
+timestamp parse_timestamp(std::string_view text) {
+    return time_parser(text).run();
+}
 
 }  // namespace idem

@@ -29,8 +29,8 @@ void set_version(uuid& id, std::uint8_t version) noexcept {
     id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);
 }
 
-// Counts the forks that lead to this process. A system call to ask for the process would cost more than
-// the random bytes.
+// Counts the forks that lead to this process. A system call to ask for the process would cost more
+// than the random bytes.
 std::atomic<std::uint32_t> generation = 0;
 [[maybe_unused]] const int generation_counted =
     ::pthread_atfork(nullptr, nullptr, [] { generation.fetch_add(1, std::memory_order_relaxed); });

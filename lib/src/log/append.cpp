@@ -6,21 +6,30 @@ namespace idem {
 
 std::string_view to_string(outcome value) noexcept {
     switch (value) {
-        case outcome::appended: return "appended";
-        case outcome::duplicate: return "duplicate";
-        case outcome::id_conflict: return "id_conflict";
-        case outcome::wrong_revision: return "wrong_revision";
-        case outcome::partial_duplicate: return "partial_duplicate";
+        case outcome::appended:
+            return "appended";
+        case outcome::duplicate:
+            return "duplicate";
+        case outcome::id_conflict:
+            return "id_conflict";
+        case outcome::wrong_revision:
+            return "wrong_revision";
+        case outcome::partial_duplicate:
+            return "partial_duplicate";
     }
     return "unknown";
 }
 
 bool expected_revision::holds_for(std::optional<std::uint64_t> actual) const noexcept {
     switch (kind_) {
-        case kind::any: return true;
-        case kind::no_stream: return !actual;
-        case kind::stream_exists: return actual.has_value();
-        case kind::exactly: return actual == last_;
+        case kind::any:
+            return true;
+        case kind::no_stream:
+            return !actual;
+        case kind::stream_exists:
+            return actual.has_value();
+        case kind::exactly:
+            return actual == last_;
     }
     return false;
 }
@@ -28,10 +37,14 @@ bool expected_revision::holds_for(std::optional<std::uint64_t> actual) const noe
 std::string to_string(expected_revision expected) {
     using kind = expected_revision::kind;
     switch (expected.kind_) {
-        case kind::any: return "any";
-        case kind::no_stream: return "no_stream";
-        case kind::stream_exists: return "stream_exists";
-        case kind::exactly: return std::to_string(expected.last_);
+        case kind::any:
+            return "any";
+        case kind::no_stream:
+            return "no_stream";
+        case kind::stream_exists:
+            return "stream_exists";
+        case kind::exactly:
+            return std::to_string(expected.last_);
     }
     return "unknown";
 }
@@ -51,18 +64,22 @@ std::string rejection::message() const {
                 return fmt::format("event {} repeats an id of its own batch with another {}", index,
                                    field);
             }
-            return fmt::format("event {}: its id is known at position {} with another {}; run `idem "
-                               "why {}`",
-                               index, known.front().position, field, to_string(known.front().id));
+            return fmt::format(
+                "event {}: its id is known at position {} with another {}; run `idem "
+                "why {}`",
+                index, known.front().position, field, to_string(known.front().id));
         case outcome::wrong_revision:
-            return fmt::format("event {}: the stream was expected at {} and stands at {}; read it "
-                               "again and decide anew",
-                               index, expected, actual ? std::to_string(*actual) : "no_stream");
+            return fmt::format(
+                "event {}: the stream was expected at {} and stands at {}; read it "
+                "again and decide anew",
+                index, expected, actual ? std::to_string(*actual) : "no_stream");
         case outcome::partial_duplicate:
-            return fmt::format("{} of the batch's ids are known, the first at position {}; an "
-                               "all-or-nothing batch is redelivered whole or not at all",
-                               known.size(), known.front().position);
-        default: return "";
+            return fmt::format(
+                "{} of the batch's ids are known, the first at position {}; an "
+                "all-or-nothing batch is redelivered whole or not at all",
+                known.size(), known.front().position);
+        default:
+            return "";
     }
 }
 

@@ -9,8 +9,8 @@
 namespace idem {
 namespace {
 
-// Hybrid logical clock (Kulkarni et al. 2014): physical milliseconds above, a logical count below; it
-// never falls behind the last stamp, whatever the wall clock does.
+// Hybrid logical clock (Kulkarni et al. 2014): physical milliseconds above, a logical count below;
+// it never falls behind the last stamp, whatever the wall clock does.
 std::uint64_t physical_clock() {
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
@@ -31,8 +31,8 @@ void check_one_stream(const encoded_batch& batch) {
 
 }  // namespace
 
-appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
-                   const uuid& origin, append_observer& observer)
+appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
+                   append_observer& observer)
     : env_(std::move(env)), tables_(tables), origin_(origin), observer_(observer) {}
 
 append_result appender::append(encoded_batch batch, expected_revision expected) {
@@ -64,8 +64,8 @@ appender::group appender::take_group() {
 
 void appender::lead(std::unique_lock<std::mutex>& lock) {
     led_ = true;
-    // Those who shared the last commit are likely to be back in a moment. To wait a little for them makes
-    // fewer and fuller commits; a caller alone never waits.
+    // Those who shared the last commit are likely to be back in a moment. To wait a little for them
+    // makes fewer and fuller commits; a caller alone never waits.
     if (last_group_ > 1) {
         arrived_.wait_for(lock, last_commit_ / 4, [this] { return queue_.size() >= last_group_; });
     }

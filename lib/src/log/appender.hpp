@@ -19,7 +19,8 @@
 
 namespace idem {
 
-// Takes part in the commits of appends. Called by one thread at a time, within the write transaction.
+// Takes part in the commits of appends. Called by one thread at a time, within the write
+// transaction.
 class append_observer {
 public:
     virtual ~append_observer() = default;
@@ -31,8 +32,8 @@ public:
     virtual void finish(storage::write_transaction& txn) = 0;
 };
 
-// Any thread. The first caller of a group leads: it takes the queue, writes every batch of it in one
-// transaction and commits; the others wait for their answer.
+// Any thread. The first caller of a group leads: it takes the queue, writes every batch of it in
+// one transaction and commits; the others wait for their answer.
 class appender {
 public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
@@ -67,7 +68,7 @@ private:
     std::condition_variable arrived_;  // wakes a leader that waits for company
     std::deque<request*> queue_;
     bool led_ = false;
-    std::size_t last_group_ = 1;                    // requests in the last commit
+    std::size_t last_group_ = 1;                         // requests in the last commit
     std::chrono::steady_clock::duration last_commit_{};  // and how long it took
 };
 

@@ -29,8 +29,8 @@ void write_new_store(storage::write_transaction& txn) {
     flatbuffers::FlatBufferBuilder builder;
     const uuid id = make_uuid_v4();
     const uuid origin = make_uuid_v4();
-    const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(
-        std::chrono::system_clock::now());
+    const auto now =
+        std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
     const auto id_offset = builder.CreateVector(id.bytes.data(), id.bytes.size());
     const auto origin_offset = builder.CreateVector(origin.bytes.data(), origin.bytes.size());
     const auto created_by = builder.CreateString("idem " IDEM_VERSION);

@@ -55,7 +55,8 @@ private:
 
     void take_text(const std::string& name, std::string text) {
         if (name == "specversion") {
-            if (text != "1.0") refuse(name, fmt::format("is {}; this reads 1.0", text::shown(text)));
+            if (text != "1.0")
+                refuse(name, fmt::format("is {}; this reads 1.0", text::shown(text)));
         } else if (name == "id") {
             id_ = std::move(text);
         } else if (name == "source") {
@@ -87,10 +88,13 @@ private:
 
     static std::string text_of(const std::string& name, json::kind type, std::string_view raw) {
         switch (type) {
-            case json::kind::string: return json::decode_string(raw);
+            case json::kind::string:
+                return json::decode_string(raw);
             case json::kind::number:
-            case json::kind::boolean: return std::string(raw);
-            default: refuse(name, "is neither a string, a number nor a boolean");
+            case json::kind::boolean:
+                return std::string(raw);
+            default:
+                refuse(name, "is neither a string, a number nor a boolean");
         }
     }
 
@@ -118,7 +122,8 @@ private:
         }
     }
 
-    // What to_cloudevent() wrote because it could not be attributes: a list of pairs. It is all metadata.
+    // What to_cloudevent() wrote because it could not be attributes: a list of pairs. It is all
+    // metadata.
     void take_metadata(std::string_view text) {
         const auto bad = [] { refuse("metadata", "is not a JSON list of [name, value] pairs"); };
         if (json::check(text) || json::kind_of(text) != json::kind::array) bad();
@@ -176,6 +181,8 @@ private:
 
 }  // namespace
 
-event parse_cloudevent(std::string_view line) { return parser().run(line); }
+event parse_cloudevent(std::string_view line) {
+    return parser().run(line);
+}
 
 }  // namespace idem

@@ -11,11 +11,16 @@
 namespace idem {
 namespace {
 
-constexpr std::array<std::string_view, 20> taken_names = {
-    "specversion", "id",          "source",  "subject",       "type",          "time",
-    "tags",        "datacontenttype", "dataschema", "schemaversion", "correlationid", "causationid",
-    "data",        "data_base64", "metadata", "position",     "revision",      "clock",
-    "origin",      "counter"};
+constexpr std::array<std::string_view, 20> taken_names = {"specversion",   "id",
+                                                          "source",        "subject",
+                                                          "type",          "time",
+                                                          "tags",          "datacontenttype",
+                                                          "dataschema",    "schemaversion",
+                                                          "correlationid", "causationid",
+                                                          "data",          "data_base64",
+                                                          "metadata",      "position",
+                                                          "revision",      "clock",
+                                                          "origin",        "counter"};
 
 // Attribute names are lower-case letters and digits (CloudEvents 1.0, "Naming conventions").
 bool can_be_attribute(std::string_view name) {
@@ -105,11 +110,15 @@ struct owned_access {
         return e.metadata[i];
     }
 };
-stamp stamp_of(const event_view& e) { return e.stamp(); }
-stamp stamp_of(const owned_access& e) { return e.get_stamp(); }
+stamp stamp_of(const event_view& e) {
+    return e.stamp();
+}
+stamp stamp_of(const owned_access& e) {
+    return e.get_stamp();
+}
 
-// Whether metadata can be attributes and come back in the same order: source, dataschema, then names that
-// stand for nothing else, each once.
+// Whether metadata can be attributes and come back in the same order: source, dataschema, then
+// names that stand for nothing else, each once.
 template <class Event>
 bool metadata_fits(const Event& e) {
     std::vector<std::string_view> seen;
@@ -214,6 +223,8 @@ std::string to_json_string(std::string_view text) {
     return out;
 }
 
-std::string to_base64(std::string_view bytes) { return text::encode_base64(bytes); }
+std::string to_base64(std::string_view bytes) {
+    return text::encode_base64(bytes);
+}
 
 }  // namespace idem

@@ -8,6 +8,7 @@
 
 #include "idem/error.hpp"
 #include "log/content.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -66,8 +67,8 @@ private:
     std::uint64_t* last_ = nullptr;
 };
 
-// Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id with
-// other content rejects the batch.
+// Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id
+// with other content rejects the batch.
 std::optional<rejection> find_known(const storage::transaction& txn, const log_tables& tables,
                                     const index_writer& ids, const encoded_batch& batch,
                                     const std::vector<std::uint32_t>& first, decision& d) {

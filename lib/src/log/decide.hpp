@@ -1,5 +1,5 @@
-// What becomes of a batch: the rules of append, applied within a write transaction before anything is
-// written.
+// What becomes of a batch: the rules of append, applied within a write transaction before anything
+// is written.
 #pragma once
 
 #include <cstdint>

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -27,10 +28,11 @@ log_tables log_tables::open(storage::environment& env) {
     const auto required = [&env](std::string_view name, storage::key_order order) {
         const auto table = env.find_table(name, order);
         if (!table) {
-            throw error(errc::not_a_store,
-                        fmt::format("{} has no table '{}': it is not an idem store, or it is damaged; "
-                                    "restore a backup",
-                                    env.folder().string(), name));
+            throw error(
+                errc::not_a_store,
+                fmt::format("{} has no table '{}': it is not an idem store, or it is damaged; "
+                            "restore a backup",
+                            env.folder().string(), name));
         }
         return *table;
     };
@@ -81,7 +83,8 @@ void index_writer::put(std::string_view key, std::uint64_t position) {
 void write_stream_key(std::string& key, std::string_view stream, std::uint64_t revision) {
     key.assign(stream);
     key.push_back('\0');
-    for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(revision >> shift));
+    for (int shift = 56; shift >= 0; shift -= 8)
+        key.push_back(static_cast<char>(revision >> shift));
 }
 
 std::string stream_key(std::string_view stream, std::uint64_t revision) {
@@ -93,9 +96,10 @@ std::string stream_key(std::string_view stream, std::uint64_t revision) {
 stream_entry read_stream_entry(const storage::entry& entry) {
     const auto& [key, value] = entry;
     if (key.size() < 10 || key[key.size() - 9] != '\0') {
-        throw error(errc::corrupt, fmt::format("the index of streams holds the key {}, which is none; "
-                                               "run `idem verify`",
-                                               text::shown(key)));
+        throw error(errc::corrupt,
+                    fmt::format("the index of streams holds the key {}, which is none; "
+                                "run `idem verify`",
+                                text::shown(key)));
     }
     stream_entry result{key.substr(0, key.size() - 9), 0, read_position(value)};
     for (const char byte : key.substr(key.size() - 8)) {
@@ -108,8 +112,7 @@ std::optional<stream_entry> last_of_stream(const storage::transaction& txn,
                                            const log_tables& tables, std::string_view stream) {
     storage::cursor cursor(txn, tables.streams);
     // No stream reaches the highest revision: it would take as many positions.
-    const auto behind =
-        cursor.seek(stream_key(stream, std::numeric_limits<std::uint64_t>::max()));
+    const auto behind = cursor.seek(stream_key(stream, std::numeric_limits<std::uint64_t>::max()));
     const auto found = behind ? cursor.previous() : cursor.last();
     if (!found) return std::nullopt;
     const stream_entry entry = read_stream_entry(*found);
@@ -128,9 +131,8 @@ std::uint64_t revision_at(const storage::transaction& txn, const log_tables& tab
         const std::uint64_t middle = low + (high - low) / 2;
         const auto found = txn.get(tables.streams, stream_key(stream, middle));
         if (!found) {
-            throw error(errc::corrupt,
-                        fmt::format("stream {} lacks revision {}; run `idem verify`",
-                                    text::shown(stream), middle));
+            throw error(errc::corrupt, fmt::format("stream {} lacks revision {}; run `idem verify`",
+                                                   text::shown(stream), middle));
         }
         if (read_position(*found) < position) {
             low = middle + 1;

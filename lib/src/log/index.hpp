@@ -1,5 +1,5 @@
-// The two indexes of the log: id -> position, and (stream, revision) -> position. Both are pure functions
-// of the records, so that `verify` can derive them again.
+// The two indexes of the log: id -> position, and (stream, revision) -> position. Both are pure
+// functions of the records, so that `verify` can derive them again.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ std::string_view id_bytes(const uuid& id) noexcept;
 std::optional<std::uint64_t> find_id(const storage::transaction& txn, const log_tables& tables,
                                      const uuid& id);
 
-// Adds entries to an index within one write transaction. Most new keys are the greatest so far, as ids of
-// version 7 are: those need no search.
+// Adds entries to an index within one write transaction. Most new keys are the greatest so far, as
+// ids of version 7 are: those need no search.
 class index_writer {
 public:
     index_writer(storage::write_transaction& txn, storage::table index);
@@ -59,7 +59,8 @@ stream_entry read_stream_entry(const storage::entry& entry);  // throws corrupt
 std::optional<stream_entry> last_of_stream(const storage::transaction& txn,
                                            const log_tables& tables, std::string_view stream);
 
-// The lowest revision of a stream whose position is at least `position`; one past its last where none is.
+// The lowest revision of a stream whose position is at least `position`; one past its last where
+// none is.
 std::uint64_t revision_at(const storage::transaction& txn, const log_tables& tables,
                           std::string_view stream, std::uint64_t position);
 

@@ -7,6 +7,7 @@
 
 #include "idem/error.hpp"
 #include "log/decide.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -19,14 +20,14 @@ std::int64_t now_ns() {
 }
 
 [[noreturn]] void throw_gap(std::uint64_t position) {
-    throw error(errc::corrupt,
-                fmt::format("the log lacks position {}; run `idem verify` and restore a backup",
-                            position),
-                {.position = position});
+    throw error(
+        errc::corrupt,
+        fmt::format("the log lacks position {}; run `idem verify` and restore a backup", position),
+        {.position = position});
 }
 
-// LMDB fills a page from its end, so the next record lies just before this one, and is about as long. To
-// ask for it now hides most of the wait for memory; a wrong guess costs nothing.
+// LMDB fills a page from its end, so the next record lies just before this one, and is about as
+// long. To ask for it now hides most of the wait for memory; a wrong guess costs nothing.
 void prefetch_next(std::string_view record) {
     constexpr std::size_t line_bytes = 64;
     const char* const next = record.data() - record.size();
@@ -47,7 +48,8 @@ public:
     bool run(const storage::transaction& txn, const visit_event& visit) override {
         storage::cursor cursor(txn, tables_.log);
         read_slice slice;
-        for (auto entry = start(cursor); entry; entry = forwards() ? cursor.next() : cursor.previous()) {
+        for (auto entry = start(cursor); entry;
+             entry = forwards() ? cursor.next() : cursor.previous()) {
             const std::uint64_t position = storage::integer_key(entry->first);
             if (position > select_.to || position < select_.from) return false;
             if (position != next_) throw_gap(next_);
@@ -126,7 +128,8 @@ private:
         if (!last) return;
         if (last->position <= select_.to) {
             revision_ = last->revision;
-        } else if (const auto above = revision_at(txn, tables_, stream, select_.to + 1); above > 0) {
+        } else if (const auto above = revision_at(txn, tables_, stream, select_.to + 1);
+                   above > 0) {
             revision_ = above - 1;
         }
         if (revision_ && *revision_ < select_.from_revision) revision_.reset();

@@ -8,6 +8,7 @@
 #include "idem/error.hpp"
 #include "log/decide.hpp"
 #include "log/pass.hpp"
+#include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
 
 namespace idem {
@@ -60,7 +61,8 @@ std::vector<stream_info> log_reader::streams(std::string_view after, std::size_t
     const storage::read_transaction txn(*env_);
     std::vector<stream_info> found;
     storage::cursor cursor(txn, tables_.streams);
-    // Keys of one stream begin with its name and a zero byte: a one byte behind it leads to the next.
+    // Keys of one stream begin with its name and a zero byte: a one byte behind it leads to the
+    // next.
     auto entry = after.empty() ? cursor.first() : cursor.seek(std::string(after) + '\1');
     while (entry && found.size() < limit) {
         const std::string name(read_stream_entry(*entry).stream);

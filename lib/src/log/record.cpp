@@ -66,8 +66,8 @@ void encode(flatbuffers::FlatBufferBuilder& builder, const event& e, timestamp n
     const auto correlation = optional_text(builder, e.correlation_id);
     // A FlatBuffers payload is read in place too, and may hold 8-byte fields.
     builder.ForceVectorAlignment(e.data.size(), 1, 8);
-    const auto data = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(e.data.data()),
-                                           e.data.size());
+    const auto data =
+        builder.CreateVector(reinterpret_cast<const std::uint8_t*>(e.data.data()), e.data.size());
     const auto content_type = e.content_type == json_content_type
                                   ? text_offset()
                                   : optional_text(builder, e.content_type);
@@ -102,8 +102,8 @@ std::string_view text_of(const flatbuffers::String* text) noexcept {
 encoded_batch::encoded_batch(std::span<const event> events) {
     check_batch(events);
     records_.reserve(events.size());
-    const timestamp now = std::chrono::time_point_cast<std::chrono::nanoseconds>(
-        std::chrono::system_clock::now());
+    const timestamp now =
+        std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
     flatbuffers::FlatBufferBuilder builder(512);
     for (std::size_t i = 0; i < events.size(); ++i) {
         check_event(events[i], i);
@@ -118,8 +118,10 @@ encoded_batch::encoded_batch(std::span<const event> events) {
                                     limits::batch_bytes_max, i),
                         {.index = i, .field = "batch"});
         }
-        if (i == 0) buffer_.reserve(std::min(size * events.size() * 9 / 8, limits::batch_bytes_max));
-        buffer_.append(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
+        if (i == 0)
+            buffer_.reserve(std::min(size * events.size() * 9 / 8, limits::batch_bytes_max));
+        buffer_.append(reinterpret_cast<const char*>(builder.GetBufferPointer()),
+                       builder.GetSize());
         buffer_.append(checksum_bytes, '\0');
         records_.push_back({offset, size, events[i].id});
     }
@@ -175,26 +177,36 @@ std::optional<record_reader::fault> record_reader::check(std::string_view record
     }
     const auto& root = *wire::GetEvent(record.data());
     if (root.head()->position() != position) {
-        return fault{"position_mismatch", fmt::format("the event at position {} says that it is at {}",
-                                                      position, root.head()->position())};
+        return fault{"position_mismatch",
+                     fmt::format("the event at position {} says that it is at {}", position,
+                                 root.head()->position())};
     }
     return std::nullopt;
 }
 
 event_view record_reader::open(std::string_view record, std::uint64_t position) {
     if (const auto fault = check(record, position)) {
-        throw error(errc::corrupt,
-                    fault->message + "; run `idem verify` and restore a backup",
+        throw error(errc::corrupt, fault->message + "; run `idem verify` and restore a backup",
                     {.position = position});
     }
     return event_view(wire::GetEvent(record.data()));
 }
 
-uuid event_view::id() const noexcept { return from_wire(as_event(record_).head()->id()); }
-std::uint64_t event_view::position() const noexcept { return as_event(record_).head()->position(); }
-std::uint64_t event_view::revision() const noexcept { return as_event(record_).head()->revision(); }
-std::string_view event_view::stream() const noexcept { return text_of(as_event(record_).stream()); }
-std::string_view event_view::type() const noexcept { return text_of(as_event(record_).type()); }
+uuid event_view::id() const noexcept {
+    return from_wire(as_event(record_).head()->id());
+}
+std::uint64_t event_view::position() const noexcept {
+    return as_event(record_).head()->position();
+}
+std::uint64_t event_view::revision() const noexcept {
+    return as_event(record_).head()->revision();
+}
+std::string_view event_view::stream() const noexcept {
+    return text_of(as_event(record_).stream());
+}
+std::string_view event_view::type() const noexcept {
+    return text_of(as_event(record_).type());
+}
 std::uint32_t event_view::schema_version() const noexcept {
     return as_event(record_).head()->schema_version();
 }
@@ -236,7 +248,8 @@ std::size_t event_view::metadata_count() const noexcept {
     const auto* entries = as_event(record_).metadata();
     return entries ? entries->size() : 0;
 }
-std::pair<std::string_view, std::string_view> event_view::metadata(std::size_t index) const noexcept {
+std::pair<std::string_view, std::string_view> event_view::metadata(
+    std::size_t index) const noexcept {
     const auto* entry =
         as_event(record_).metadata()->Get(static_cast<flatbuffers::uoffset_t>(index));
     return {text_of(entry->key()), text_of(entry->value())};

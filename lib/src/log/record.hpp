@@ -1,5 +1,5 @@
-// The encoding of events, and the only file that knows it (schemas/event.fbs). A record is encoded by the
-// caller's thread, completed in place by the writer, and read in place by everybody.
+// The encoding of events, and the only file that knows it (schemas/event.fbs). A record is encoded
+// by the caller's thread, completed in place by the writer, and read in place by everybody.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace idem {
 // A batch of checked and encoded events, back to back in one buffer.
 class encoded_batch {
 public:
-    // Checks every event against limits and rules, in order; throws invalid_input naming the first event
-    // and field that break one. Events without a time get the present one.
+    // Checks every event against limits and rules, in order; throws invalid_input naming the first
+    // event and field that break one. Events without a time get the present one.
     explicit encoded_batch(std::span<const event> events);
 
     std::size_t size() const noexcept { return records_.size(); }
@@ -38,7 +38,8 @@ private:
         uuid id;
     };
     std::vector<slot> records_;
-    std::string buffer_;  // the allocator aligns it to 16, and each record's size is a multiple of 8
+    std::string
+        buffer_;  // the allocator aligns it to 16, and each record's size is a multiple of 8
 };
 
 class record_reader {

@@ -10,6 +10,7 @@
 #include "log/decide.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -63,8 +64,8 @@ public:
             if (position % 4096 == 0) found_.progress(position, head_);
             return !found_.full();
         });
-        // Each event was found in each index under its own key, so an index of as many entries as there
-        // are events holds nothing else. Only where that does not add up is it searched.
+        // Each event was found in each index under its own key, so an index of as many entries as
+        // there are events holds nothing else. Only where that does not add up is it searched.
         if (!found_.full()) find_orphans(tables_.ids, "id_orphan");
         if (!found_.full()) find_orphans(tables_.streams, "stream_orphan");
         found_.progress(head_, head_);
@@ -118,11 +119,12 @@ private:
         if (e.revision() == 0) return true;
         const auto before = txn.get(tables_.streams, stream_key(e.stream(), e.revision() - 1));
         if (before && before->size() == 8 && read_position(*before) < position) return true;
-        found_.add({"revision_gap", position, std::string(e.stream()),
-                    fmt::format("stream {} has revision {} at position {} and no revision {} before "
-                                "it; {}",
-                                text::shown(e.stream()), e.revision(), position, e.revision() - 1,
-                                restore_advice)});
+        found_.add(
+            {"revision_gap", position, std::string(e.stream()),
+             fmt::format("stream {} has revision {} at position {} and no revision {} before "
+                         "it; {}",
+                         text::shown(e.stream()), e.revision(), position, e.revision() - 1,
+                         restore_advice)});
         return false;
     }
 
@@ -176,8 +178,7 @@ void finding_list::progress(std::uint64_t position, std::uint64_t head) const {
     if (options_.progress) options_.progress(position, head);
 }
 
-std::uint64_t verify_log(storage::environment& env, const log_tables& tables,
-                         finding_list& found) {
+std::uint64_t verify_log(storage::environment& env, const log_tables& tables, finding_list& found) {
     return log_verifier(env, tables, found).run();
 }
 

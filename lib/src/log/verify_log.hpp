@@ -27,8 +27,8 @@ private:
     verify_report& report_;
 };
 
-// Checks every record, every index entry from the record's side, and that no entry is without its record.
-// Returns the last position of the log.
+// Checks every record, every index entry from the record's side, and that no entry is without its
+// record. Returns the last position of the log.
 std::uint64_t verify_log(storage::environment& env, const log_tables& tables, finding_list& found);
 
 }  // namespace idem

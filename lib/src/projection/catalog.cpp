@@ -5,6 +5,7 @@
 
 #include "catalog_generated.h"
 #include "idem/error.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -15,15 +16,17 @@ std::string catalog_key(std::string_view name, std::uint32_t version) {
     return fmt::format("{}{}@{}", prefix, name, version);
 }
 
-std::string text_of(const flatbuffers::String* text) { return text ? text->str() : std::string(); }
+std::string text_of(const flatbuffers::String* text) {
+    return text ? text->str() : std::string();
+}
 
 projection_record decode(std::string_view key, std::string_view value) {
     const std::string bytes(value);  // LMDB aligns to 2 bytes only
     flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                    bytes.size());
     if (!verifier.VerifyBuffer<wire::ProjectionInfo>(nullptr)) {
-        throw error(errc::corrupt, fmt::format("the catalog's entry '{}' is damaged; restore a backup",
-                                               key));
+        throw error(errc::corrupt,
+                    fmt::format("the catalog's entry '{}' is damaged; restore a backup", key));
     }
     const auto& info = *flatbuffers::GetRoot<wire::ProjectionInfo>(bytes.data());
     projection_record record;
@@ -94,8 +97,7 @@ std::vector<projection_record> list_projections(const storage::transaction& txn,
 }
 
 std::optional<projection_record> current_projection(const storage::transaction& txn,
-                                                    storage::table catalog,
-                                                    std::string_view name) {
+                                                    storage::table catalog, std::string_view name) {
     std::optional<projection_record> current;
     for (auto& record : list_projections(txn, catalog)) {
         if (record.name != name) continue;

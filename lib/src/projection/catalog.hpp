@@ -1,5 +1,5 @@
-// What the store knows of each version of each projection: entries "projection/NAME@VERSION" of the table
-// `catalog`, written in the same commit as the rows that they speak of.
+// What the store knows of each version of each projection: entries "projection/NAME@VERSION" of the
+// table `catalog`, written in the same commit as the rows that they speak of.
 #pragma once
 
 #include <cstdint>

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "idem/cloudevents.hpp"
 #include "idem/error.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 
@@ -29,8 +30,8 @@ struct state::source {
 
 state make_state(const projection_place& place, const projection_record& record,
                  std::function<std::string(std::string_view)> row_to_json) {
-    return state(std::make_shared<const state::source>(state::source{
-        place, record.name, record.version, record.keys, std::move(row_to_json)}));
+    return state(std::make_shared<const state::source>(
+        state::source{place, record.name, record.version, record.keys, std::move(row_to_json)}));
 }
 
 state replay_log(const std::shared_ptr<storage::environment>& events, log_tables tables,
@@ -48,9 +49,15 @@ state replay_log(const std::shared_ptr<storage::environment>& events, log_tables
     return make_state(place, *record, p.row_to_json);
 }
 
-const std::string& state::name() const noexcept { return source_->name; }
-std::uint32_t state::version() const noexcept { return source_->version; }
-key_kind state::keys() const noexcept { return source_->keys; }
+const std::string& state::name() const noexcept {
+    return source_->name;
+}
+std::uint32_t state::version() const noexcept {
+    return source_->version;
+}
+key_kind state::keys() const noexcept {
+    return source_->keys;
+}
 
 std::uint64_t state::position() const {
     const storage::read_transaction txn(*source_->place.env);

@@ -17,9 +17,10 @@ namespace {
 constexpr std::uint64_t everything = std::numeric_limits<std::uint64_t>::max();
 
 [[noreturn]] void throw_unknown(std::string_view name) {
-    throw error(errc::not_found,
-                fmt::format("the store keeps no projection {}; `idem projections` lists those it does",
-                            text::shown(name)));
+    throw error(
+        errc::not_found,
+        fmt::format("the store keeps no projection {}; `idem projections` lists those it does",
+                    text::shown(name)));
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ void projection_set::run(const projection& p, projection_mode mode) {
                     fmt::format("projection {} runs on this handle already", p.name),
                     {.field = "name"});
     }
-    auto runner = std::make_unique<projection_runner>(p, prepare_projection(env_, p), env_, tables_);
+    auto runner =
+        std::make_unique<projection_runner>(p, prepare_projection(env_, p), env_, tables_);
     projection_runner* const added = runner.get();
     if (mode == projection_mode::inline_) {
         // Most of the way in commits of its own, so that the next append does not carry it all.
@@ -167,8 +169,7 @@ projection_info projection_set::describe(const projection_record& listed) const 
     const auto catalog = env_->find_table(catalog_name);
     const auto rows = env_->find_table(state_table_name(listed.name, listed.version));
     const storage::read_transaction txn(*env_);
-    const auto r =
-        read_projection(txn, *catalog, listed.name, listed.version).value_or(listed);
+    const auto r = read_projection(txn, *catalog, listed.name, listed.version).value_or(listed);
     return {.name = r.name,
             .version = r.version,
             .position = r.checkpoint,
@@ -252,8 +253,8 @@ void projection_set::follow(const std::stop_token& stop) {
             try {
                 r->advance(everything, [&stop](std::uint64_t) { return !stop.stop_requested(); });
             } catch (const error&) {
-                // Recorded in the catalog where it is the handler's; else (no space, for instance) it is
-                // met again when the store next changes, or a while later.
+                // Recorded in the catalog where it is the handler's; else (no space, for instance)
+                // it is met again when the store next changes, or a while later.
             }
         }
         if (!stop.stop_requested()) env_->watch().wait(ticket, std::chrono::seconds(10));

@@ -1,5 +1,5 @@
-// The projections that run on one handle: inline ones within the commits of appends, background ones by a
-// thread, manual ones when asked.
+// The projections that run on one handle: inline ones within the commits of appends, background
+// ones by a thread, manual ones when asked.
 #pragma once
 
 #include <chrono>

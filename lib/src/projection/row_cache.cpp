@@ -60,11 +60,11 @@ void row_cache::undo() noexcept {
 void row_cache::check_touched() {
     for (const auto& [r, before] : undo_) {
         if (r->second.bytes.size() > limits::row_bytes_max) {
-            throw error(errc::invalid_input,
-                        fmt::format("the row {} has {} bytes; the limit is {}",
-                                    text::shown(r->first), r->second.bytes.size(),
-                                    limits::row_bytes_max),
-                        {.field = "row"});
+            throw error(
+                errc::invalid_input,
+                fmt::format("the row {} has {} bytes; the limit is {}", text::shown(r->first),
+                            r->second.bytes.size(), limits::row_bytes_max),
+                {.field = "row"});
         }
         if (r->second.bytes.size() > before.bytes.size()) {
             bytes_ += r->second.bytes.size() - before.bytes.size();

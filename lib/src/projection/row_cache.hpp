@@ -32,8 +32,9 @@ public:
     // Throws invalid_input if a row touched since the mark passes its limit, or too many were.
     void check_touched();
 
-    // Writes the changed rows in key order and returns the digest's change. Can be repeated in another
-    // transaction. accept() once the commit is on disk: what was written is what the table holds.
+    // Writes the changed rows in key order and returns the digest's change. Can be repeated in
+    // another transaction. accept() once the commit is on disk: what was written is what the table
+    // holds.
     state_digest write(storage::write_transaction& txn);
     void accept() noexcept;
 
@@ -42,10 +43,10 @@ public:
 
 private:
     struct cached : slot {
-        state_digest stored;        // the row's share of the digest, as it is in the table
-        state_digest written;       // likewise, as write() left it
-        std::uint64_t marked = 0;   // the mark at which undo_ got it
-        bool touched = false;       // is in touched_
+        state_digest stored;       // the row's share of the digest, as it is in the table
+        state_digest written;      // likewise, as write() left it
+        std::uint64_t marked = 0;  // the mark at which undo_ got it
+        bool touched = false;      // is in touched_
     };
     struct text_hash {
         using is_transparent = void;

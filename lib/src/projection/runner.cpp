@@ -57,7 +57,8 @@ projection_place prepare_projection(const std::shared_ptr<storage::environment>&
     storage::write(*env, [&](storage::write_transaction& txn) {
         place.catalog = txn.open_table(catalog_name);
         place.rows = txn.open_table(table_name);
-        auto record = read_projection(txn, place.catalog, p.name, p.version).value_or(new_record(p));
+        auto record =
+            read_projection(txn, place.catalog, p.name, p.version).value_or(new_record(p));
         record.keys = p.keys;
         record.order_insensitive = p.order_insensitive;
         record.definition = p.definition;
@@ -181,8 +182,8 @@ std::uint64_t projection_runner::advance(std::uint64_t to,
                 reload(txn);
             }
             const slice_result slice = gather(to);
-            const bool nothing = slice.checkpoint == record_.checkpoint &&
-                                 slice.failure == record_.failure;
+            const bool nothing =
+                slice.checkpoint == record_.checkpoint && slice.failure == record_.failure;
             if (!nothing && !commit(slice)) continue;
             if (!slice.failure.empty()) {
                 throw error(errc::handler_failed, slice.failure,
@@ -250,8 +251,7 @@ void projection_runner::undo_batch() noexcept {
 
 bool projection_runner::stands_on_failure() const {
     const storage::read_transaction txn(*place_.env);
-    const auto record =
-        read_projection(txn, place_.catalog, projection_.name, projection_.version);
+    const auto record = read_projection(txn, place_.catalog, projection_.name, projection_.version);
     return record && !record->failure.empty();
 }
 

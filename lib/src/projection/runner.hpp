@@ -22,7 +22,8 @@ struct projection_place {
     storage::table rows;
 };
 
-// Finds or makes the rows' table and the catalog entry, which becomes the current version of its name.
+// Finds or makes the rows' table and the catalog entry, which becomes the current version of its
+// name.
 projection_place prepare_projection(const std::shared_ptr<storage::environment>& env,
                                     const projection& p);
 
@@ -34,10 +35,11 @@ public:
     const projection& fold() const noexcept { return projection_; }
     const projection_place& place() const noexcept { return place_; }
 
-    // Applies the events up to `to` or the head, whichever comes first, with commits now and then; returns
-    // the checkpoint. Agrees with other runners of the same rows, in this process or others: who comes
-    // second takes over what the first has committed. On a throwing handler the events before it are
-    // committed, the failure is recorded, and handler_failed is thrown. One thread at a time; others wait.
+    // Applies the events up to `to` or the head, whichever comes first, with commits now and then;
+    // returns the checkpoint. Agrees with other runners of the same rows, in this process or
+    // others: who comes second takes over what the first has committed. On a throwing handler the
+    // events before it are committed, the failure is recorded, and handler_failed is thrown. One
+    // thread at a time; others wait.
     std::uint64_t advance(std::uint64_t to, const std::function<bool(std::uint64_t)>& go_on = {});
 
     // Part of an append's transaction. A runner is used in this way or by advance(), never by both.
@@ -72,11 +74,11 @@ private:
 
     std::mutex mutex_;
     row_cache cache_;
-    projection_record loaded_;   // as it was found on disk
-    projection_record record_;   // as it is to become
-    projection_record written_;  // as it was left, on disk if that transaction was committed
+    projection_record loaded_;       // as it was found on disk
+    projection_record record_;       // as it is to become
+    projection_record written_;      // as it was left, on disk if that transaction was committed
     std::uint64_t batch_start_ = 0;  // checkpoint before the last apply_batch()
-    bool finished_ = false;      // between finish() and the next begin()
+    bool finished_ = false;          // between finish() and the next begin()
 };
 
 }  // namespace idem

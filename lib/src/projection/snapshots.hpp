@@ -1,4 +1,5 @@
-// Values of stream folds, kept now and then so that a long stream is not replayed from its beginning.
+// Values of stream folds, kept now and then so that a long stream is not replayed from its
+// beginning.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct fold_snapshot {
 std::optional<fold_snapshot> load_fold_snapshot(storage::environment& env, std::string_view name,
                                                 std::uint32_t version, std::string_view stream);
 
-// Keeps it unless a newer one is there. Does nothing on a read-only environment, or for a row over its limit.
+// Keeps it unless a newer one is there. Does nothing on a read-only environment, or for a row over
+// its limit.
 void save_fold_snapshot(storage::environment& env, std::string_view name, std::uint32_t version,
                         std::string_view stream, const fold_snapshot& snapshot);
 

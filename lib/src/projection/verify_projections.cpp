@@ -10,14 +10,15 @@
 #include "log/reader.hpp"
 #include "projection/catalog.hpp"
 #include "projection/kept_state.hpp"
+#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
 
 using hash::operator+;
 
-// The rows and the catalog entry must be of one snapshot, so this is one transaction as long as it takes
-// to read the rows once.
+// The rows and the catalog entry must be of one snapshot, so this is one transaction as long as it
+// takes to read the rows once.
 state_digest digest_of_rows(const storage::transaction& txn, storage::table rows) {
     state_digest digest;
     storage::cursor cursor(txn, rows);
@@ -48,24 +49,26 @@ std::optional<projection_record> check_rows(storage::environment& env, const log
     }
     const state_digest actual = rows ? digest_of_rows(txn, *rows) : state_digest{};
     if (actual == record->digest) return record;
-    found.add({"state_digest", record->checkpoint, subject,
-               fmt::format("the rows of projection {} do not match the digest of their last commit: "
-                           "{} instead of {}; replay it under a new version",
-                           subject, to_string(actual), to_string(record->digest))});
+    found.add(
+        {"state_digest", record->checkpoint, subject,
+         fmt::format("the rows of projection {} do not match the digest of their last commit: "
+                     "{} instead of {}; replay it under a new version",
+                     subject, to_string(actual), to_string(record->digest))});
     return std::nullopt;
 }
 
-void compare_with_replay(const std::shared_ptr<storage::environment>& env,
-                         const log_tables& tables, const projection& p,
-                         const projection_record& record, finding_list& found) {
+void compare_with_replay(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
+                         const projection& p, const projection_record& record,
+                         finding_list& found) {
     const std::string subject = fmt::format("{}@{}", record.name, record.version);
     if (!record.skipped.empty()) return;  // a replay would not skip what a person did
     const state replayed = replay_log(env, tables, p, record.checkpoint, {});
     if (replayed.digest() == record.digest) return;
-    found.add({"state_mismatch", record.checkpoint, subject,
-               fmt::format("the rows of projection {} differ from a replay of the log up to {}: the "
-                           "fold has changed without a new version, or is not pure",
-                           subject, record.checkpoint)});
+    found.add(
+        {"state_mismatch", record.checkpoint, subject,
+         fmt::format("the rows of projection {} differ from a replay of the log up to {}: the "
+                     "fold has changed without a new version, or is not pure",
+                     subject, record.checkpoint)});
 }
 
 }  // namespace

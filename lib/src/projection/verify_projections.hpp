@@ -10,7 +10,8 @@
 
 namespace idem {
 
-// Checkpoints against the log, rows against their digest and, for the projections given, against a replay.
+// Checkpoints against the log, rows against their digest and, for the projections given, against a
+// replay.
 void verify_projections(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
                         std::uint64_t head, const verify_options& options, finding_list& found);
 

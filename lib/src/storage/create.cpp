@@ -45,8 +45,9 @@ bool environment::create(const fs::path& folder, const environment_options& opti
     if (fs::exists(target / "data.mdb")) return false;
     const fs::path parent = fs::absolute(target).parent_path();
     if (!fs::is_directory(parent)) {
-        throw error(errc::not_found, fmt::format("cannot make {}: there is no folder {}; make it first",
-                                                 target.string(), parent.string()));
+        throw error(errc::not_found,
+                    fmt::format("cannot make {}: there is no folder {}; make it first",
+                                target.string(), parent.string()));
     }
     if (!options.allow_network_file_system) refuse_network_file_system(parent);
     const fs::path temporary = make_unique_folder(target.string() + ".new-");

@@ -1,12 +1,16 @@
+#include "storage/cursor.hpp"
 #include "storage/handles.hpp"
 
 namespace idem::storage {
 
 cursor::cursor(const transaction& txn, table t) : transaction_(&txn) {
-    check(txn.owner().internals(), mdb_cursor_open(txn.raw(), t.raw(), &handle_), "opening a cursor");
+    check(txn.owner().internals(), mdb_cursor_open(txn.raw(), t.raw(), &handle_),
+          "opening a cursor");
 }
 
-cursor::~cursor() { mdb_cursor_close(handle_); }
+cursor::~cursor() {
+    mdb_cursor_close(handle_);
+}
 
 std::optional<entry> cursor::move(std::string_view key, int operation) {
     MDB_val found = to_val(key);
@@ -17,11 +21,21 @@ std::optional<entry> cursor::move(std::string_view key, int operation) {
     return entry{to_view(found), to_view(value)};
 }
 
-std::optional<entry> cursor::first() { return move({}, MDB_FIRST); }
-std::optional<entry> cursor::last() { return move({}, MDB_LAST); }
-std::optional<entry> cursor::next() { return move({}, MDB_NEXT); }
-std::optional<entry> cursor::previous() { return move({}, MDB_PREV); }
-std::optional<entry> cursor::seek(std::string_view key) { return move(key, MDB_SET_RANGE); }
+std::optional<entry> cursor::first() {
+    return move({}, MDB_FIRST);
+}
+std::optional<entry> cursor::last() {
+    return move({}, MDB_LAST);
+}
+std::optional<entry> cursor::next() {
+    return move({}, MDB_NEXT);
+}
+std::optional<entry> cursor::previous() {
+    return move({}, MDB_PREV);
+}
+std::optional<entry> cursor::seek(std::string_view key) {
+    return move(key, MDB_SET_RANGE);
+}
 
 std::optional<entry> cursor::seek(std::uint64_t key) {
     return seek(std::string_view(reinterpret_cast<const char*>(&key), sizeof key));

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "idem/limits.hpp"
+#include "storage/cursor.hpp"
 #include "storage/handles.hpp"
 #include "storage/registry.hpp"
 
@@ -97,11 +98,11 @@ std::unique_ptr<environment::state> open_state(const std::filesystem::path& fold
     if (!options.allow_network_file_system) refuse_network_file_system(folder);
     auto s = std::make_unique<environment::state>(folder);
     s->options = options;
-    const unsigned flags = MDB_NOTLS | (options.read_only ? MDB_RDONLY : 0U) |
-                           (options.unsynced ? MDB_NOSYNC : 0U);
+    const unsigned flags =
+        MDB_NOTLS | (options.read_only ? MDB_RDONLY : 0U) | (options.unsynced ? MDB_NOSYNC : 0U);
     int code = open_with_map(*s, flags);
-    // A reader who may not write the lock file does without: it then trusts that nobody writes meanwhile.
-    // If somebody does, a page may change under it, which the records' checksums tell.
+    // A reader who may not write the lock file does without: it then trusts that nobody writes
+    // meanwhile. If somebody does, a page may change under it, which the records' checksums tell.
     if (options.read_only && (code == EACCES || code == EROFS)) {
         code = open_with_map(*s, flags | MDB_NOLOCK);
     }
@@ -128,9 +129,15 @@ std::shared_ptr<environment> environment::open(const std::filesystem::path& fold
     return open_shared(folder, options);
 }
 
-const std::filesystem::path& environment::folder() const noexcept { return state_->folder; }
-bool environment::read_only() const noexcept { return state_->options.read_only; }
-file_watch& environment::watch() noexcept { return state_->watch; }
+const std::filesystem::path& environment::folder() const noexcept {
+    return state_->folder;
+}
+bool environment::read_only() const noexcept {
+    return state_->options.read_only;
+}
+file_watch& environment::watch() noexcept {
+    return state_->watch;
+}
 
 std::optional<table> environment::find_table(std::string_view name, key_order order) {
     state& s = *state_;
@@ -189,9 +196,10 @@ std::vector<std::string> environment::table_names() const {
 void environment::grow() {
     state& s = *state_;
     if (in_transaction_of(s)) {
-        throw error(errc::busy, fmt::format("{}: the map must grow, and this thread is inside a read "
-                                            "of the store: append outside of it",
-                                            s.folder.string()));
+        throw error(errc::busy,
+                    fmt::format("{}: the map must grow, and this thread is inside a read "
+                                "of the store: append outside of it",
+                                s.folder.string()));
     }
     int code = 0;
     const bool alone = s.gate.alone(growth_patience, [&] {
@@ -251,6 +259,8 @@ int environment::reclaim_readers() {
     return dead;
 }
 
-void sync_folder(const std::filesystem::path& folder) { sync_path(folder, O_RDONLY | O_DIRECTORY); }
+void sync_folder(const std::filesystem::path& folder) {
+    sync_path(folder, O_RDONLY | O_DIRECTORY);
+}
 
 }  // namespace idem::storage

@@ -22,18 +22,23 @@ struct meaning {
 constexpr meaning meanings[] = {
     {ENOSPC, errc::no_space, "make room on the disk; nothing was written, reads go on"},
     {EDQUOT, errc::no_space, "the quota is used up; nothing was written, reads go on"},
-    {EFBIG, errc::no_space, "the file may not grow further (ulimit -f, or the file system's limit)"},
+    {EFBIG, errc::no_space,
+     "the file may not grow further (ulimit -f, or the file system's limit)"},
     {EIO, errc::no_space,
      "the disk is full or failing; nothing was written. Make room, or look into the system's log"},
-    {EACCES, errc::permission_denied, "run as a user who may read and write it, or open it read-only"},
-    {EPERM, errc::permission_denied, "run as a user who may read and write it, or open it read-only"},
+    {EACCES, errc::permission_denied,
+     "run as a user who may read and write it, or open it read-only"},
+    {EPERM, errc::permission_denied,
+     "run as a user who may read and write it, or open it read-only"},
     {EROFS, errc::permission_denied, "the file system is read-only: open the store read-only"},
     {ENOENT, errc::not_found, "it is not there; name a folder that holds a store"},
     {ENOTDIR, errc::not_a_store, "a store is a folder; name one"},
     {ENOMEM, errc::map_full,
-     "the system grants no more address space or memory; raise ulimit -v, or open with a smaller map"},
+     "the system grants no more address space or memory; raise ulimit -v, or open with a smaller "
+     "map"},
     {EAGAIN, errc::busy,
-     "another process holds its lock. Containers that share a store must share the pid namespace too"},
+     "another process holds its lock. Containers that share a store must share the pid namespace "
+     "too"},
     {EBUSY, errc::busy, "another process holds its lock; try again"},
     {MDB_MAP_FULL, errc::map_full, "open it with a larger map"},
     {MDB_MAP_RESIZED, errc::busy, "another process keeps growing it; try again"},
@@ -89,26 +94,28 @@ void check(const environment::state& s, int code, std::string_view doing) {
 
 void check_process(const environment::state& s) {
     if (s.process == ::getpid()) return;
-    throw error(errc::forked,
-                fmt::format("{} was opened by process {} and is used by its child {}: open the store "
-                            "in the child",
-                            s.folder.string(), s.process, ::getpid()));
+    throw error(
+        errc::forked,
+        fmt::format("{} was opened by process {} and is used by its child {}: open the store "
+                    "in the child",
+                    s.folder.string(), s.process, ::getpid()));
 }
 
 bool is_network_file_system(long type) noexcept {
-    return std::find(network_types.begin(), network_types.end(),
-                     type & 0xffffffffL) != network_types.end();
+    return std::find(network_types.begin(), network_types.end(), type & 0xffffffffL) !=
+           network_types.end();
 }
 
 void refuse_network_file_system(const std::filesystem::path& folder) {
     struct statfs info {};
     if (::statfs(folder.c_str(), &info) != 0) return;  // opening will say what is wrong
     if (!is_network_file_system(info.f_type)) return;
-    throw error(errc::network_file_system,
-                fmt::format("{} lies on a network or user-space file system (type {:#x}), where locks "
-                            "and memory maps cannot be trusted: move it to a local disk, or allow it "
-                            "for a single process with allow_network_file_system",
-                            folder.string(), static_cast<unsigned long>(info.f_type)));
+    throw error(
+        errc::network_file_system,
+        fmt::format("{} lies on a network or user-space file system (type {:#x}), where locks "
+                    "and memory maps cannot be trusted: move it to a local disk, or allow it "
+                    "for a single process with allow_network_file_system",
+                    folder.string(), static_cast<unsigned long>(info.f_type)));
 }
 
 }  // namespace idem::storage

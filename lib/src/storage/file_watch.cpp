@@ -113,6 +113,8 @@ void file_watch::wait(std::uint64_t ticket, std::chrono::milliseconds timeout) {
     state_->changed.wait_for(lock, timeout, [&] { return state_->changes != ticket; });
 }
 
-void file_watch::notify() noexcept { state_->count_change(); }
+void file_watch::notify() noexcept {
+    state_->count_change();
+}
 
 }  // namespace idem::storage

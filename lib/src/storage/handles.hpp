@@ -21,13 +21,14 @@
 
 namespace idem::storage {
 
-// Counts the live transactions of this process, so that the map changes only while there is none. Not a
-// shared mutex: a read transaction may end on another thread than it began on.
+// Counts the live transactions of this process, so that the map changes only while there is none.
+// Not a shared mutex: a read transaction may end on another thread than it began on.
 class map_gate {
 public:
     void enter();
     void leave() noexcept;
-    // Runs `change` with no transaction live and none beginning; false if that did not come about in time.
+    // Runs `change` with no transaction live and none beginning; false if that did not come about
+    // in time.
     bool alone(std::chrono::milliseconds patience, const std::function<void()>& change);
 
 private:
@@ -45,9 +46,11 @@ struct environment::state {
     bool remove_folder = false;  // scratch
     map_gate gate;
     file_watch watch;
-    std::atomic<std::uint32_t> begun = 0;  // read transactions, to look for dead readers now and then
+    std::atomic<std::uint32_t> begun =
+        0;  // read transactions, to look for dead readers now and then
 
-    // The writer: one thread at a time, by LMDB's own lock. Only that thread looks behind the pointer.
+    // The writer: one thread at a time, by LMDB's own lock. Only that thread looks behind the
+    // pointer.
     std::atomic<std::thread::id> writer{};
     write_transaction* writer_txn = nullptr;
 
@@ -58,8 +61,7 @@ struct environment::state {
     std::atomic<std::uint64_t> tables_opened = 0;  // changes under the mutex
     std::map<std::string, MDB_dbi, std::less<>> tables;
 
-    explicit state(const std::filesystem::path& where)
-        : folder(where), watch(where / "data.mdb") {}
+    explicit state(const std::filesystem::path& where) : folder(where), watch(where / "data.mdb") {}
     ~state();
 };
 
@@ -75,7 +77,8 @@ void leave_environment(environment::state& s) noexcept;
 bool in_transaction_of(const environment::state& s) noexcept;
 
 // Throws what an LMDB or system code means, naming the folder and what was tried.
-[[noreturn]] void throw_fault(const std::filesystem::path& folder, int code, std::string_view doing);
+[[noreturn]] void throw_fault(const std::filesystem::path& folder, int code,
+                              std::string_view doing);
 void check(const environment::state& s, int code, std::string_view doing);
 void check_process(const environment::state& s);
 

@@ -1,5 +1,5 @@
-// The environments that this process has open, by device and inode of their data file: LMDB must not open
-// a file twice in one process, for closing one would drop the other's locks.
+// The environments that this process has open, by device and inode of their data file: LMDB must
+// not open a file twice in one process, for closing one would drop the other's locks.
 #pragma once
 
 #include <memory>

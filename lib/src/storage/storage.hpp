@@ -26,7 +26,6 @@
 
 // LMDB's own, left incomplete here.
 struct MDB_txn;
-struct MDB_cursor;
 
 namespace idem::storage {
 
@@ -225,27 +224,6 @@ void write(environment& env, Body&& body) {
         env.grow();  // throws map_full where it cannot
     }
 }
-
-// Walks a table in key order. Lives within its transaction.
-class cursor {
-public:
-    cursor(const transaction& txn, table t);
-    ~cursor();
-    cursor(const cursor&) = delete;
-    cursor& operator=(const cursor&) = delete;
-
-    std::optional<entry> first();
-    std::optional<entry> last();
-    std::optional<entry> next();
-    std::optional<entry> previous();
-    std::optional<entry> seek(std::string_view key);  // the first entry whose key is not less
-    std::optional<entry> seek(std::uint64_t key);     // key_order::integer
-
-private:
-    std::optional<entry> move(std::string_view key, int operation);
-    const transaction* transaction_;
-    MDB_cursor* handle_ = nullptr;
-};
 
 // Keys of key_order::integer tables.
 std::uint64_t integer_key(std::string_view key) noexcept;

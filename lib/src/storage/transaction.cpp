@@ -7,19 +7,20 @@
 namespace idem::storage {
 namespace {
 
-constexpr int resizes_max = 100;                // of another process, while we begin
+constexpr int resizes_max = 100;                    // of another process, while we begin
 constexpr std::uint32_t reader_check_every = 4096;  // read transactions
 
 // The map has outgrown what this process has mapped: take over its size, with no transaction live.
 void adopt_map(environment::state& s) {
     if (in_transaction_of(s)) {
-        throw error(errc::busy, fmt::format("{}: another process has grown the map while this thread "
-                                            "is inside a read: end that first",
-                                            s.folder.string()));
+        throw error(errc::busy,
+                    fmt::format("{}: another process has grown the map while this thread "
+                                "is inside a read: end that first",
+                                s.folder.string()));
     }
     int code = 0;
-    const bool alone = s.gate.alone(std::chrono::seconds(30),
-                                    [&] { code = mdb_env_set_mapsize(s.env, 0); });
+    const bool alone =
+        s.gate.alone(std::chrono::seconds(30), [&] { code = mdb_env_set_mapsize(s.env, 0); });
     if (!alone) {
         throw error(errc::busy, fmt::format("{}: another process has grown the map, and a read of "
                                             "this one has been open for half a minute: end it",
@@ -70,18 +71,20 @@ void put_raw(const environment::state& s, MDB_txn* txn, unsigned handle, std::st
     check(s, mdb_put(txn, handle, &k, &v, flags), doing);
 }
 
-// A commit that failed without a change of the meta page has written nothing that anybody will read. Once
-// the meta page may be half written LMDB refuses all further work, and only a reopen tells.
+// A commit that failed without a change of the meta page has written nothing that anybody will
+// read. Once the meta page may be half written LMDB refuses all further work, and only a reopen
+// tells.
 [[noreturn]] void throw_commit_fault(environment::state& s, int code) {
     MDB_txn* probe = nullptr;
     const int state = mdb_txn_begin(s.env, nullptr, MDB_RDONLY, &probe);
     if (state == 0) mdb_txn_abort(probe);
     if (state != MDB_PANIC) throw_fault(s.folder, code, "commit");
-    throw error(errc::outcome_unknown,
-                fmt::format("{}: the commit failed in its last write ({}): whether it is on disk is "
-                            "unknown. Open the store again and append the same events again; they are "
-                            "recognised if they are there",
-                            s.folder.string(), mdb_strerror(code)));
+    throw error(
+        errc::outcome_unknown,
+        fmt::format("{}: the commit failed in its last write ({}): whether it is on disk is "
+                    "unknown. Open the store again and append the same events again; they are "
+                    "recognised if they are there",
+                    s.folder.string(), mdb_strerror(code)));
 }
 
 }  // namespace
@@ -108,7 +111,9 @@ table_stats transaction::stats(table t) const {
     return {found.ms_entries, pages, pages * found.ms_psize};
 }
 
-std::uint64_t transaction::id() const noexcept { return mdb_txn_id(handle_); }
+std::uint64_t transaction::id() const noexcept {
+    return mdb_txn_id(handle_);
+}
 
 read_transaction::read_transaction(environment& env) : transaction(env) {
     environment::state& s = env.internals();
@@ -132,8 +137,9 @@ write_transaction::write_transaction(environment& env) : transaction(env) {
                                                  s.folder.string()));
     }
     if (s.writer.load() == std::this_thread::get_id()) {
-        throw error(errc::busy, fmt::format("{}: this thread is inside a write of the store already",
-                                            s.folder.string()));
+        throw error(errc::busy,
+                    fmt::format("{}: this thread is inside a write of the store already",
+                                s.folder.string()));
     }
     tables_known_ = s.tables_opened;
     handle_ = begin(s, 0, "beginning to write");
@@ -210,8 +216,7 @@ void write_transaction::append(table t, std::uint64_t key, std::string_view valu
 }
 
 void write_transaction::append(table t, std::string_view key, std::string_view value) {
-    put_raw(environment_->internals(), handle_, t.raw(), key, value, MDB_APPEND,
-            "appending a key");
+    put_raw(environment_->internals(), handle_, t.raw(), key, value, MDB_APPEND, "appending a key");
 }
 
 bool write_transaction::erase(table t, std::string_view key) {

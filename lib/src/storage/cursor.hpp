@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "storage/storage.hpp"
+
+struct MDB_cursor;
+
+namespace idem::storage {
+
+// Walks a table in key order. Lives within its transaction.
+class cursor {
+public:
+    cursor(const transaction& txn, table t);
+    ~cursor();
+    cursor(const cursor&) = delete;
+    cursor& operator=(const cursor&) = delete;
+
+    std::optional<entry> first();
+    std::optional<entry> last();
+    std::optional<entry> next();
+    std::optional<entry> previous();
+    std::optional<entry> seek(std::string_view key);  // the first entry whose key is not less
+    std::optional<entry> seek(std::uint64_t key);     // key_order::integer
+
+private:
+    std::optional<entry> move(std::string_view key, int operation);
+    const transaction* transaction_;
+    MDB_cursor* handle_ = nullptr;
+};
+
+}  // namespace idem::storage
