@@ -18,6 +18,7 @@ std::optional<entry> cursor::move(std::string_view key, int operation) {
     const int code = mdb_cursor_get(handle_, &found, &value, static_cast<MDB_cursor_op>(operation));
     if (code == MDB_NOTFOUND) return std::nullopt;
     check(transaction_->owner().internals(), code, "moving a cursor");
+    transaction_->note_read(to_view(value));
     return entry{to_view(found), to_view(value)};
 }
 

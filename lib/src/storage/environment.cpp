@@ -203,6 +203,7 @@ void environment::grow() {
     }
     int code = 0;
     const bool alone = s.gate.alone(growth_patience, [&] {
+        s.resident.forget();
         MDB_envinfo info{};
         mdb_env_info(s.env, &info);
         // Zero takes over what another process has set; ours is larger than that, or theirs was.

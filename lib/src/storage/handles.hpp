@@ -38,6 +38,20 @@ private:
     bool closed_ = false;
 };
 
+// Keeps small what this process has mapped of the file: gives all of it back after every so many
+// bytes read. Called within a transaction, when the map stands still.
+class residence {
+public:
+    void note_read(std::uint64_t windows, const std::filesystem::path& folder) noexcept;
+    void forget() noexcept;  // the map is elsewhere now
+
+private:
+    std::atomic<std::uint64_t> windows_ = 0;
+    std::mutex mutex_;
+    bool known_ = false;
+    std::span<std::byte> map_;
+};
+
 struct environment::state {
     std::filesystem::path folder;
     environment_options options;
@@ -45,6 +59,7 @@ struct environment::state {
     pid_t process = ::getpid();
     bool remove_folder = false;  // scratch
     map_gate gate;
+    residence resident;
     file_watch watch;
     std::atomic<std::uint32_t> begun =
         0;  // read transactions, to look for dead readers now and then

@@ -152,6 +152,18 @@ public:
     std::uint64_t id() const noexcept;  // rises with each commit; a reader has that of its snapshot
 
     // For this room only.
+    void note_read(std::string_view bytes) const noexcept {
+        constexpr std::uintptr_t window = 64 << 10;  // what the system maps around a page
+        const auto now = reinterpret_cast<std::uintptr_t>(bytes.data()) / window;
+        if (now == last_window_) return;
+        last_window_ = now;
+        count_windows(1 + bytes.size() / window);
+    }
+    void count_windows(std::uint64_t read) const noexcept {
+        constexpr std::uint64_t reported_at_once = 16;
+        if ((windows_ += read) >= reported_at_once) report_read();
+    }
+    void report_read() const noexcept;
     MDB_txn* raw() const noexcept { return handle_; }
     const environment& owner() const noexcept { return *environment_; }
 
@@ -160,6 +172,8 @@ protected:
     ~transaction() = default;
     environment* environment_;
     MDB_txn* handle_ = nullptr;
+    mutable std::uint64_t windows_ = 0;  // of the map that were read, not yet reported
+    mutable std::uintptr_t last_window_ = 0;
 };
 
 // A snapshot. Keep it short: while it lives, no page freed after it is reused. Takes over a map

@@ -19,8 +19,10 @@ void adopt_map(environment::state& s) {
                                 s.folder.string()));
     }
     int code = 0;
-    const bool alone =
-        s.gate.alone(std::chrono::seconds(30), [&] { code = mdb_env_set_mapsize(s.env, 0); });
+    const bool alone = s.gate.alone(std::chrono::seconds(30), [&] {
+        s.resident.forget();
+        code = mdb_env_set_mapsize(s.env, 0);
+    });
     if (!alone) {
         throw error(errc::busy, fmt::format("{}: another process has grown the map, and a read of "
                                             "this one has been open for half a minute: end it",
@@ -96,7 +98,13 @@ std::uint64_t integer_key(std::string_view key) noexcept {
 }
 
 std::optional<std::string_view> transaction::get(table t, std::string_view key) const {
-    return get_raw(environment_->internals(), handle_, t.raw(), key);
+    const auto found = get_raw(environment_->internals(), handle_, t.raw(), key);
+    if (found) {
+        note_read(*found);
+    } else {
+        count_windows(1);  // where it would be
+    }
+    return found;
 }
 
 std::optional<std::string_view> transaction::get(table t, std::uint64_t key) const {
@@ -109,6 +117,11 @@ table_stats transaction::stats(table t) const {
     const std::uint64_t pages =
         found.ms_branch_pages + found.ms_leaf_pages + found.ms_overflow_pages;
     return {found.ms_entries, pages, pages * found.ms_psize};
+}
+
+void transaction::report_read() const noexcept {
+    environment::state& s = environment_->internals();
+    s.resident.note_read(std::exchange(windows_, 0), s.folder);
 }
 
 std::uint64_t transaction::id() const noexcept {
@@ -126,7 +139,10 @@ read_transaction::read_transaction(environment& env) : transaction(env) {
 
 read_transaction::~read_transaction() {
     environment::state& s = environment_->internals();
-    if (s.process == ::getpid()) mdb_txn_abort(handle_);
+    if (s.process == ::getpid()) {
+        mdb_txn_abort(handle_);
+        report_read();
+    }
     leave_environment(s);
 }
 
@@ -164,6 +180,7 @@ void write_transaction::leave(bool committed) noexcept {
         s.tables.merge(opened_->tables);
     }
     opened_.reset();
+    report_read();
     leave_environment(s);
 }
 
@@ -209,6 +226,7 @@ void write_transaction::clear_table(table t) {
 
 void write_transaction::put(table t, std::string_view key, std::string_view value) {
     put_raw(environment_->internals(), handle_, t.raw(), key, value, 0, "writing a key");
+    count_windows(1);
 }
 
 void write_transaction::append(table t, std::uint64_t key, std::string_view value) {
