@@ -51,7 +51,8 @@ TEST_CASE("a walk over a large table keeps little of it mapped, even within one 
     const storage::read_transaction txn(*env);
     storage::cursor cursor(txn, table);
     for (auto row = cursor.first(); row; row = cursor.next()) {
-        if (++walked % 1024 == 0) most = std::max(most, mapped_bytes());
+        walked += row->second.back() == 'r' ? 1 : 0;
+        if (walked % 1024 == 0) most = std::max(most, mapped_bytes());
     }
     CHECK(walked == rows);
     CHECK(most < before + 64 * mebibyte);
@@ -66,7 +67,7 @@ TEST_CASE("searches all over a large table keep little of it mapped") {
     std::mt19937_64 random(1);
     for (int i = 0; i < 20'000; ++i) {
         const storage::read_transaction txn(*env);
-        CHECK(txn.get(table, random() % rows)->size() == row_bytes);
+        CHECK(txn.get(table, random() % rows)->back() == 'r');
         if (i % 256 == 0) most = std::max(most, mapped_bytes());
     }
     CHECK(most < before + 64 * mebibyte);
