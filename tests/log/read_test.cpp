@@ -96,6 +96,25 @@ TEST_CASE("ranges go both ways and end where they should") {
     CHECK(read(empty, {.stream = "odd", .direction = direction::backwards}).empty());
 }
 
+TEST_CASE("a long read does not keep old snapshots: no more of them than one slice lasts") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    std::vector<idem::event> batch;
+    for (std::uint64_t i = 0; i < 10'000; ++i) batch.push_back(numbered_event(i));
+    store.append(batch);
+    constexpr std::uint64_t between = 50;  // events, from one commit to the next
+    std::uint64_t commits = 0;
+    std::uint64_t oldest = 0;
+    store.read({.to = 10'000}, [&](const idem::event_view& e) {
+        if (e.position() % between != 0) return;
+        std::thread([&] { store.append(numbered_event(10'000 + ++commits)); }).join();
+        oldest = std::max(oldest, store.stats().oldest_reader_lag);
+    });
+    CHECK(commits == 200);
+    CHECK(oldest > 0);
+    CHECK(oldest <= 4096 / between + 1);
+}
+
 TEST_CASE("pages put together are the whole, for every selection and direction") {
     const scratch_folder folder;
     idem::store store(folder / "s.idem");

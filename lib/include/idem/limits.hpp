@@ -12,8 +12,7 @@ inline constexpr std::size_t name_bytes_max = 255;  // stream, type, content typ
 inline constexpr std::size_t tags_max = 64;         // per event
 inline constexpr std::size_t metadata_max = 64;     // entries per event
 inline constexpr std::size_t metadata_value_bytes_max = 4096;
-inline constexpr std::size_t event_bytes_max = 1
-                                               << 20;  // of an encoded record, all fields together
+inline constexpr std::size_t event_bytes_max = 1 << 20;  // of an encoded record, all its fields
 inline constexpr std::size_t batch_events_max = 10'000;
 inline constexpr std::size_t batch_bytes_max = 64 << 20;   // of all encoded records of one batch
 inline constexpr std::size_t row_key_bytes_max = 500;      // of an encoded projection key

@@ -185,6 +185,13 @@ std::optional<record_reader::fault> record_reader::check(std::string_view record
                      fmt::format("the record at position {} is not an event", position)};
     }
     const auto& root = *wire::GetEvent(record.data());
+    // Many tags may share one text, and then stand for more than the record has bytes. The verifier
+    // bounds the metadata, which are tables.
+    if (root.tags() && root.tags()->size() > limits::tags_max) {
+        return fault{"record_malformed",
+                     fmt::format("the record at position {} has {} tags, over the limit of {}",
+                                 position, root.tags()->size(), limits::tags_max)};
+    }
     if (root.head()->position() != position) {
         return fault{"position_mismatch",
                      fmt::format("the event at position {} says that it is at {}", position,

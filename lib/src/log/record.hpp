@@ -38,8 +38,7 @@ private:
         uuid id;
     };
     std::vector<slot> records_;
-    std::string
-        buffer_;  // the allocator aligns it to 16, and each record's size is a multiple of 8
+    std::string buffer_;  // aligned to 16 by the allocator; each record's size is a multiple of 8
 };
 
 class record_reader {
