@@ -70,8 +70,8 @@ TEST_CASE("--atomic takes known events as duplicates, and nothing where one is i
     const auto mixed =
         run_command({"append", store, "--atomic"}, numbered_line(2) + numbered_line(1));
     CHECK(mixed.exit_code == 0);
-    CHECK(json_lines(mixed.out)[0].at("outcome") == "appended");
-    CHECK(json_lines(mixed.out)[1].at("outcome") == "duplicate");
+    CHECK(json_lines(mixed.out).at(0).at("outcome") == "appended");
+    CHECK(json_lines(mixed.out).at(1).at("outcome") == "duplicate");
 
     const auto conflict = run_command({"append", store, "--atomic"},
                                       numbered_line(3) + line_of{.id = "1", .type = "Other"}.str());
@@ -96,8 +96,8 @@ TEST_CASE("--expect makes the input one batch bound to the stream's revision") {
     CHECK(run_command({"append", store, "--expect", "0"}, numbered_line(2)).exit_code == 0);
     const auto wrong = run_command({"append", store, "--expect", "0"}, numbered_line(3));
     CHECK(wrong.exit_code == 3);
-    CHECK(json_lines(wrong.out)[0].at("outcome") == "wrong_revision");
-    CHECK(json_lines(wrong.out)[0].at("detail").find("stands at 1") != std::string::npos);
+    CHECK(json_lines(wrong.out).at(0).at("outcome") == "wrong_revision");
+    CHECK(json_lines(wrong.out).at(0).at("detail").find("stands at 1") != std::string::npos);
 
     const auto mixed =
         run_command({"append", store, "--expect", "1"}, numbered_line(2) + numbered_line(3));
@@ -149,7 +149,7 @@ TEST_CASE("a batch over a limit is refused with the line concerned, and burns no
     CHECK(refused.err.find("standard input:2: ") != std::string::npos);
     CHECK(refused.err.find("1048576") != std::string::npos);
     const auto small = run_command({"append", store, "--expect", "no_stream"}, numbered_line(1));
-    CHECK(json_lines(small.out)[0].at("position") == "1");
+    CHECK(json_lines(small.out).at(0).at("position") == "1");
 }
 
 TEST_CASE("a graver trouble decides the exit code") {

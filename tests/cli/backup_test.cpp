@@ -10,15 +10,15 @@ TEST_CASE("a backup that is put back answers as the store did") {
     run_command({"append", store}, numbered_line(1) + numbered_line(2));
     const auto backup = run_command({"backup", store, scratch / "b.idem"});
     CHECK(backup.exit_code == 0);
-    CHECK(json_lines(backup.out)[0] ==
+    CHECK(json_lines(backup.out).at(0) ==
           json_members{{"store", store}, {"target", scratch / "b.idem"}, {"events", "2"}});
     run_command({"append", store}, numbered_line(3));
 
     const auto restored = run_command({"restore", scratch / "b.idem", scratch / "r.idem"});
     CHECK(restored.exit_code == 0);
-    CHECK(json_lines(restored.out)[0] == json_members{{"backup", scratch / "b.idem"},
-                                                      {"store", scratch / "r.idem"},
-                                                      {"events", "2"}});
+    CHECK(json_lines(restored.out).at(0) == json_members{{"backup", scratch / "b.idem"},
+                                                         {"store", scratch / "r.idem"},
+                                                         {"events", "2"}});
     const auto again = json_lines(
         run_command({"append", scratch / "r.idem"}, numbered_line(2) + numbered_line(3)).out);
     CHECK(again[0].at("outcome") == "duplicate");

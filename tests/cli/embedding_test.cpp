@@ -14,16 +14,16 @@ TEST_CASE(
                            command_setting{.input = std::move(input), .program = IDEM_EMBEDDING});
     };
     CHECK(run({"append", store}, numbered_line(1) + numbered_line(2)).exit_code == 0);
-    const auto never_run = json_lines(run({"projections", store}).out)[0];
+    const auto never_run = json_lines(run({"projections", store}).out).at(0);
     CHECK(never_run.at("name") == "happenings");
     CHECK(never_run.at("kept") == "false");
     CHECK(never_run.at("behind") == "2");
     const auto rows = run({"state", store, "happenings"});
     CHECK(rows.exit_code == 0);
-    CHECK(json_lines(rows.out)[0].at("row") == "2");
+    CHECK(json_lines(rows.out).at(0).at("row") == "2");
     const auto verified = run({"verify", store});
     CHECK(verified.exit_code == 0);
-    CHECK(json_lines(verified.out)[0].at("events") == "2");
+    CHECK(json_lines(verified.out).at(0).at("events") == "2");
     CHECK(run({"verify", scratch / "absent.idem"}).exit_code == 1);
     CHECK(run({"nonsense"}).exit_code == 2);
 }

@@ -8,7 +8,7 @@
 namespace {
 
 std::string source_id(const std::string& line) {
-    return json_lines(line + "\n")[0].at("sourceid");
+    return json_lines(line + "\n").at(0).at("sourceid");
 }
 
 }  // namespace

@@ -22,14 +22,16 @@ TEST_CASE("a plug-in's projection is run, kept, replayed and verified like any o
     const auto rows =
         run_command({"--plugin", IDEM_TEST_PLUGIN, "state", store.path, "happenings"});
     CHECK(rows.exit_code == 0);
-    CHECK(json_lines(rows.out)[0] == json_members{{"key", "a"}, {"row", "2"}, {"position", "3"}});
-    CHECK(json_lines(rows.out)[1].at("row") == "1");
+    CHECK(json_lines(rows.out).at(0) ==
+          json_members{{"key", "a"}, {"row", "2"}, {"position", "3"}});
+    CHECK(json_lines(rows.out).at(1).at("row") == "1");
     const auto one =
         run_command({"state", store.path, "happenings", "b", "--plugin", IDEM_TEST_PLUGIN});
-    CHECK(json_lines(one.out)[0].at("row") == "1");
+    CHECK(json_lines(one.out).at(0).at("row") == "1");
 
     const auto listed =
-        json_lines(run_command({"projections", store.path, "--plugin", IDEM_TEST_PLUGIN}).out)[0];
+        json_lines(run_command({"projections", store.path, "--plugin", IDEM_TEST_PLUGIN}).out)
+            .at(0);
     CHECK(listed.at("name") == "happenings");
     CHECK(listed.at("kept") == "true");
     CHECK(listed.at("definition") == "compiled");
@@ -48,8 +50,8 @@ TEST_CASE("without its plug-in a projection's rows are shown raw, and the rest n
     const auto raw = run_command({"state", store.path, "happenings"});
     CHECK(raw.exit_code == 0);
     CHECK(raw.err.find("--plugin") != std::string::npos);
-    CHECK(json_lines(raw.out)[0].at("position") == "3");
-    CHECK(json_lines(run_command({"projections", store.path}).out)[0].at("definition") ==
+    CHECK(json_lines(raw.out).at(0).at("position") == "3");
+    CHECK(json_lines(run_command({"projections", store.path}).out).at(0).at("definition") ==
           "unknown");
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"replay", store.path, "happenings"},

@@ -96,7 +96,7 @@ TEST_CASE("show finds an event by position, by id, and by its sender's id") {
     const filled_store store;
     const auto by_position = run_command({"show", store.path, "5"});
     CHECK(by_position.exit_code == 0);
-    const auto event = json_lines(by_position.out)[0];
+    const auto event = json_lines(by_position.out).at(0);
     CHECK(event.at("specversion") == "1.0");
     CHECK(event.at("type") == "Late");
     CHECK(event.at("subject") == "odd");
@@ -120,7 +120,7 @@ TEST_CASE("why tells the first receipt of an id, or that there is none") {
     const filled_store store;
     const auto known = run_command({"why", store.path, "3", "--source", "/test"});
     CHECK(known.exit_code == 0);
-    const auto answer = json_lines(known.out)[0];
+    const auto answer = json_lines(known.out).at(0);
     CHECK(names_of(answer) == std::vector<std::string>{"event", "id", "known", "position",
                                                        "revision", "stream", "time", "type"});
     CHECK(answer.at("known") == "true");
@@ -129,7 +129,7 @@ TEST_CASE("why tells the first receipt of an id, or that there is none") {
     CHECK(answer.at("stream") == "odd");
     const auto unknown = run_command({"why", store.path, "33", "--source", "/test"});
     CHECK(unknown.exit_code == 1);
-    CHECK(json_lines(unknown.out)[0].at("known") == "false");
+    CHECK(json_lines(unknown.out).at(0).at("known") == "false");
 }
 
 TEST_CASE("why compares an event with what is stored, and names the field that differs") {
@@ -139,24 +139,24 @@ TEST_CASE("why compares an event with what is stored, and names the field that d
     };
     const auto same = ask({.id = "3", .stream = "odd", .type = "Early", .data = R"({ "n": 3 })"});
     CHECK(same.exit_code == 0);
-    CHECK(json_lines(same.out)[0].at("would_be") == "duplicate");
-    CHECK(json_lines(same.out)[0].count("field") == 0);
+    CHECK(json_lines(same.out).at(0).at("would_be") == "duplicate");
+    CHECK(json_lines(same.out).at(0).count("field") == 0);
 
     const auto other = ask({.id = "3", .stream = "odd", .type = "Early", .data = R"({"n":4})"});
     CHECK(other.exit_code == 3);
-    CHECK(json_lines(other.out)[0].at("would_be") == "id_conflict");
-    CHECK(json_lines(other.out)[0].at("field") == "data");
-    CHECK(json_lines(other.out)[0].at("stored") == R"({"n":3})");
-    CHECK(json_lines(other.out)[0].at("given") == R"({"n":4})");
+    CHECK(json_lines(other.out).at(0).at("would_be") == "id_conflict");
+    CHECK(json_lines(other.out).at(0).at("field") == "data");
+    CHECK(json_lines(other.out).at(0).at("stored") == R"({"n":3})");
+    CHECK(json_lines(other.out).at(0).at("given") == R"({"n":4})");
     const auto elsewhere =
         ask({.id = "3", .stream = "even", .type = "Early", .data = R"({"n":3})"});
-    CHECK(json_lines(elsewhere.out)[0].at("field") == "stream");
-    CHECK(json_lines(elsewhere.out)[0].at("stored") == "odd");
-    CHECK(json_lines(elsewhere.out)[0].at("given") == "even");
+    CHECK(json_lines(elsewhere.out).at(0).at("field") == "stream");
+    CHECK(json_lines(elsewhere.out).at(0).at("stored") == "odd");
+    CHECK(json_lines(elsewhere.out).at(0).at("given") == "even");
 
     const auto fresh = ask({.id = "33"}, "33");
     CHECK(fresh.exit_code == 0);
-    CHECK(json_lines(fresh.out)[0].at("would_be") == "appended");
+    CHECK(json_lines(fresh.out).at(0).at("would_be") == "appended");
 
     CHECK(ask({.id = "4"}).exit_code == 2);  // another id than asked for
     CHECK(run_command({"why", store.path, "3", "--source", "/test"}, "{}\n").exit_code == 2);
@@ -191,7 +191,7 @@ TEST_CASE("all streams are listed, however many") {
 
 TEST_CASE("stats tells what the store holds") {
     const filled_store store;
-    const auto stats = json_lines(run_command({"stats", store.path}).out)[0];
+    const auto stats = json_lines(run_command({"stats", store.path}).out).at(0);
     CHECK(names_of(stats) ==
           std::vector<std::string>{"created", "events", "file_bytes", "format_version", "id",
                                    "map_bytes", "oldest_reader_lag", "path", "reader_slots",

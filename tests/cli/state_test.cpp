@@ -83,18 +83,18 @@ TEST_CASE("state --at shows the rows as they were, and leaves what is kept alone
     const auto at = [&](const char* position) {
         return run_command({"state", b.store, "accounts", "--at", position}).out;
     };
-    CHECK(json_lines(at("1"))[0].at("row") ==
+    CHECK(json_lines(at("1")).at(0).at("row") ==
           R"({"balance":5,"days":["tue"],"largest":5,"owner":"ann"})");
     CHECK(json_lines(at("4")).size() == 2);
-    CHECK(json_lines(at("4"))[1].at("position") == "4");
+    CHECK(json_lines(at("4")).at(1).at("position") == "4");
     CHECK(at("0") == "");
-    CHECK(json_lines(at("1000"))[0].at("position") == "5");
-    CHECK(json_lines(run_command({"projections", b.store}).out)[0].at("position") == "5");
+    CHECK(json_lines(at("1000")).at(0).at("position") == "5");
+    CHECK(json_lines(run_command({"projections", b.store}).out).at(0).at("position") == "5");
 }
 
 TEST_CASE("digests of state and replay agree, on this store and on a copy") {
     const bank b;
-    const auto state = json_lines(run_command({"state", b.store, b.file, "--digest"}).out)[0];
+    const auto state = json_lines(run_command({"state", b.store, b.file, "--digest"}).out).at(0);
     CHECK(names_of(state) == std::vector<std::string>{"because", "digest", "name", "order",
                                                       "position", "rows", "version"});
     CHECK(state.at("rows") == "1");
@@ -103,10 +103,10 @@ TEST_CASE("digests of state and replay agree, on this store and on a copy") {
     const auto bare = run_command({"replay", b.store, "accounts", "--digest"});
     CHECK(bare.out == state.at("digest") + "\n");
     CHECK(bare.err.find("5 events") != std::string::npos);
-    const auto replay = json_lines(run_command({"replay", b.store, "accounts"}).out)[0];
+    const auto replay = json_lines(run_command({"replay", b.store, "accounts"}).out).at(0);
     CHECK(names_of(replay) == names_of(state));
     const auto asked = run_command({"replay", b.store, "accounts", "--digest", "--json"});
-    CHECK(json_lines(asked.out)[0] == json_members{{"digest", state.at("digest")}});
+    CHECK(json_lines(asked.out).at(0) == json_members{{"digest", state.at("digest")}});
     run_command({"backup", b.store, b.folder / "copy.idem"});
     CHECK(run_command({"replay", b.folder / "copy.idem", b.file, "--digest"}).out == bare.out);
 }
@@ -141,7 +141,7 @@ TEST_CASE(
               {"Deposited":{"do":[{"count":"n"}]}}})");
     const auto second = run_command({"state", b.store, b.file});
     CHECK(second.exit_code == 0);
-    CHECK(json_lines(second.out)[0].at("row") == R"({"n":2})");
+    CHECK(json_lines(second.out).at(0).at("row") == R"({"n":2})");
     CHECK(json_lines(run_command({"projections", b.store}).out).size() == 2);
     CHECK(json_lines(run_command({"state", b.store, "accounts"}).out).size() ==
           2);  // the newer one
@@ -217,7 +217,7 @@ TEST_CASE("a projection that failed says so in the list, and the rows before the
         R"({"name":"strict","key":"stream","on":{"*":{"do":[{"set":"day","value":"data.day"}]}}})");
     const auto failed = run_command({"state", b.store, b.file});
     CHECK(failed.exit_code == 1);
-    const auto listed = json_lines(run_command({"projections", b.store}).out)[0];
+    const auto listed = json_lines(run_command({"projections", b.store}).out).at(0);
     CHECK(listed.at("position") == "3");
     CHECK(listed.at("failure").find("position 4") != std::string::npos);
 }
@@ -269,7 +269,7 @@ TEST_CASE("a store that may only be read is replayed instead") {
                                IDEM_COMMAND + " state '" + b.store + "' accounts";
     const auto result = run_command({"-c", script}, command_setting{.program = "/bin/sh"});
     CHECK(result.exit_code == 0);
-    CHECK(json_lines(result.out)[0].at("position") == "6");
+    CHECK(json_lines(result.out).at(0).at("position") == "6");
 }
 
 TEST_CASE("an unknown projection is told with what there is to do") {

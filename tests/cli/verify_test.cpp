@@ -50,7 +50,7 @@ TEST_CASE("a sound store is told so") {
     CHECK(result.exit_code == 0);
     CHECK(result.err == "");
     CHECK(
-        json_lines(result.out)[0] ==
+        json_lines(result.out).at(0) ==
         json_members{{"sound", "true"}, {"events", "50"}, {"findings", "0"}, {"complete", "true"}});
 }
 
@@ -141,8 +141,8 @@ TEST_CASE("rows that the events do not explain are found where the definition is
          {std::vector<std::string>{"verify", store}, {"verify", store, file}}) {
         const auto result = run_command(command);
         CHECK(result.exit_code == 4);
-        CHECK(json_lines(result.out)[0].at("kind") == "state_mismatch");
-        CHECK(json_lines(result.out)[0].at("subject") == "p@1");
+        CHECK(json_lines(result.out).at(0).at("kind") == "state_mismatch");
+        CHECK(json_lines(result.out).at(0).at("subject") == "p@1");
     }
     std::ofstream(file) << "{";
     CHECK(run_command({"verify", store, file}).exit_code == 2);

@@ -62,8 +62,8 @@ struct rejection {
     std::size_t index = 0;      // of the event that decided, within the batch
     std::string field = {};     // id_conflict: the first field that differs
     std::string expected = {};  // wrong_revision: as asked
-    std::optional<std::uint64_t>
-        actual;                       // wrong_revision: the last revision; absent: no such stream
+    // wrong_revision: the last revision; absent: no such stream
+    std::optional<std::uint64_t> actual;
     std::vector<receipt> known = {};  // id_conflict: the original of that id, if it is in the log;
                                       // partial_duplicate: the originals of every known id
     std::string message() const;

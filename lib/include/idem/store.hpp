@@ -68,8 +68,7 @@ struct store_stats {
     std::uint64_t map_bytes = 0;
     std::uint32_t readers = 0;  // live read transactions, all processes
     std::uint32_t reader_slots = 0;
-    std::uint64_t oldest_reader_lag =
-        0;  // commits made since the oldest live read transaction began
+    std::uint64_t oldest_reader_lag = 0;  // commits since the oldest live read transaction began
     struct table {
         std::string name;
         std::uint64_t entries = 0;

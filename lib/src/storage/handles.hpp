@@ -61,8 +61,7 @@ struct environment::state {
     map_gate gate;
     residence resident;
     file_watch watch;
-    std::atomic<std::uint32_t> begun =
-        0;  // read transactions, to look for dead readers now and then
+    std::atomic<std::uint32_t> begun = 0;  // read transactions; every so many, dead ones are sought
 
     // The writer: one thread at a time, by LMDB's own lock. Only that thread looks behind the
     // pointer.
