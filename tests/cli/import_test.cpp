@@ -223,7 +223,8 @@ TEST_CASE("a batch size beyond the limit is wrong usage") {
     CHECK(!std::filesystem::exists(scratch / "s.idem"));
 }
 
-TEST_CASE("on a terminal import draws its progress and clears it again") {
+TEST_CASE("on a terminal import draws its progress and clears it again" *
+          doctest::skip(!has_terminals())) {
     const scratch_folder scratch;
     std::ofstream(scratch / "events.jsonl") << lines_between(0, 5000);
     const auto result =

@@ -201,7 +201,8 @@ TEST_CASE("stats tells what the store holds") {
     CHECK(stats.at("tables").find("\"log\"") != std::string::npos);
 }
 
-TEST_CASE("on a terminal people get tables, and JSON when they ask for it") {
+TEST_CASE("on a terminal people get tables, and JSON when they ask for it" *
+          doctest::skip(!has_terminals())) {
     const filled_store store;
     const command_setting people{.variables = {{"COLUMNS", "100"}, {"TERM", "xterm"}},
                                  .terminal = true};
@@ -231,7 +232,8 @@ TEST_CASE("on a terminal people get tables, and JSON when they ask for it") {
     CHECK(why.out.find("appended at position 5") != std::string::npos);
 }
 
-TEST_CASE("a table keeps within the terminal, and an event cannot write to it") {
+TEST_CASE("a table keeps within the terminal, and an event cannot write to it" *
+          doctest::skip(!has_terminals())) {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
     const std::string data = "\"\\u001b[31m " + std::string(500, 'x') + "\"";

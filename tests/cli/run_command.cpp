@@ -43,6 +43,13 @@ void open_terminal(int& master, int& slave) {
 
 }  // namespace
 
+bool has_terminals() {
+    int descriptor = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    const bool has = descriptor >= 0;
+    close_all({&descriptor});
+    return has;
+}
+
 running_command::running_command(const std::vector<std::string>& arguments, command_setting setting)
     : deadline_(std::chrono::steady_clock::now() + time_limit) {
     ::signal(SIGPIPE, SIG_IGN);  // a program may end before it has read its input
@@ -118,11 +125,17 @@ void running_command::pump(int wait_ms) {
         {pending_input_.empty() ? -1 : in_, POLLOUT, 0}, {out_, POLLIN, 0}, {err_, POLLIN, 0}};
     if (::poll(waits, 3, wait_ms) < 0 && errno != EINTR) fail("poll");
     if (waits[0].revents != 0) {
-        const ssize_t sent = ::write(in_, pending_input_.data(), pending_input_.size());
+        const std::string_view rest = std::string_view(pending_input_).substr(sent_);
+        const ssize_t sent = ::write(in_, rest.data(), rest.size());
         if (sent >= 0) {
-            pending_input_.erase(0, static_cast<std::size_t>(sent));
+            sent_ += static_cast<std::size_t>(sent);
+            if (sent_ == pending_input_.size()) {
+                pending_input_.clear();
+                sent_ = 0;
+            }
         } else if (errno != EAGAIN) {  // it reads no more
             pending_input_.clear();
+            sent_ = 0;
             close_all({&in_});
         }
     }

@@ -23,6 +23,9 @@ struct command_setting {
     std::string program = {};  // empty: idem
 };
 
+// Whether this system has pseudo-terminals; a bare chroot may have none.
+bool has_terminals();
+
 // Runs to its end.
 command_result run_command(const std::vector<std::string>& arguments, command_setting setting = {});
 command_result run_command(const std::vector<std::string>& arguments, const std::string& input);
@@ -51,6 +54,7 @@ private:
     int out_ = -1;
     int err_ = -1;
     std::string pending_input_;
+    std::size_t sent_ = 0;  // of pending_input_
     bool input_ends_ = false;
     command_result result_;
     std::chrono::steady_clock::time_point deadline_;

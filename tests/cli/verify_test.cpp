@@ -148,7 +148,7 @@ TEST_CASE("rows that the events do not explain are found where the definition is
     CHECK(run_command({"verify", store, file}).exit_code == 2);
 }
 
-TEST_CASE("on a terminal the findings are sentences") {
+TEST_CASE("on a terminal the findings are sentences" * doctest::skip(!has_terminals())) {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";
     run_command({"append", store}, numbered_line(1));
