@@ -113,11 +113,10 @@ std::unique_ptr<environment::state> open_state(const std::filesystem::path& fold
 }
 
 environment::state::~state() {
-    // In a forked child the environment is the parent's: leave it alone.
-    if (env != nullptr && process == ::getpid()) mdb_env_close(env);
-    if (remove_folder) {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder, ignored);
+    if (process == ::getpid()) {
+        if (env != nullptr) mdb_env_close(env);
+    } else {
+        scratch.release();  // in a forked child all of it is the parent's: leave it alone
     }
 }
 

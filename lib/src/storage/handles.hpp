@@ -18,6 +18,7 @@
 
 #include "storage/file_watch.hpp"
 #include "storage/storage.hpp"
+#include "storage/unfinished_folder.hpp"
 
 namespace idem::storage {
 
@@ -57,7 +58,7 @@ struct environment::state {
     environment_options options;
     MDB_env* env = nullptr;
     pid_t process = ::getpid();
-    bool remove_folder = false;  // scratch
+    std::unique_ptr<unfinished_folder> scratch;  // where this is one: its folder
     map_gate gate;
     residence resident;
     file_watch watch;

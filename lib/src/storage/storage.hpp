@@ -135,8 +135,6 @@ public:
     state& internals() const noexcept { return *state_; }
 
 private:
-    static std::shared_ptr<environment> create_empty(const std::filesystem::path& folder,
-                                                     const environment_options& options);
     std::unique_ptr<state> state_;
 };
 
