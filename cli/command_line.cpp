@@ -310,6 +310,11 @@ int command_line::explain(const CLI::ParseError& fault) const {
     const auto unknown = app_.remaining(true);
     std::vector<std::string> known;
     std::string what = fault.what();
+    constexpr std::string_view not_converted = "Could not convert: ";
+    if (what.starts_with(not_converted)) {
+        what = fmt::format("this value is none for its option: {}",
+                           what.substr(not_converted.size()));
+    }
     if (commands.empty() && !unknown.empty() && !unknown.front().starts_with("-")) {
         what = fmt::format("there is no command {}", unknown.front());
         for (const auto* c : app_.get_subcommands({})) known.push_back(c->get_name());

@@ -34,7 +34,10 @@ bool is_file_name(const std::string& name) {
 
 known_projection describe(const session& s, const projection_info& kept) {
     const projection* loaded = find_loaded(s, kept.name);
-    if (loaded && loaded->version == kept.version) return {*loaded};
+    if (loaded && loaded->version == kept.version &&
+        same_definition(loaded->definition, kept.definition)) {
+        return {*loaded};
+    }
     if (looks_like_json(kept.definition)) {
         return from(parse_json_projection(
             kept.definition,

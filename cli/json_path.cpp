@@ -121,6 +121,7 @@ event_path parse_path(std::string_view text) {
 }
 
 const json& event_values::data() {
+    if (!data_ && event_.data().empty()) data_ = json::value_t::discarded;
     if (!data_) {
         try {
             data_ = parse_json(event_.data(), repeated_members::last_counts);

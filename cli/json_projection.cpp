@@ -293,9 +293,13 @@ json_projection read_json_projection(const std::string& file_name) {
 
 bool same_definition(std::string_view a, std::string_view b) {
     if (a == b) return true;
+    const auto without_prose = [](std::string_view text) {
+        json value = parse_json(text, repeated_members::last_counts);
+        if (value.is_object()) value.erase("description");
+        return value;
+    };
     try {
-        return parse_json(a, repeated_members::last_counts) ==
-               parse_json(b, repeated_members::last_counts);
+        return without_prose(a) == without_prose(b);
     } catch (const error&) {
         return false;  // one of them is no JSON, such as that of a compiled projection
     }

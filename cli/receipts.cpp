@@ -36,9 +36,8 @@ std::vector<told_receipt> receipts_of(std::span<const event> batch, const append
         return told;
     }
     const rejection& why = *result.rejection;
-    const std::string detail = without_index(why.message());
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        told_receipt r{batch[i].id, why.outcome, {}, batch[i].stream, {}, {}, detail};
+        told_receipt r{batch[i].id, why.outcome, {}, batch[i].stream};
         const auto known =
             std::find_if(why.known.begin(), why.known.end(),
                          [&](const receipt& original) { return original.id == r.id; });
@@ -46,7 +45,10 @@ std::vector<told_receipt> receipts_of(std::span<const event> batch, const append
             r.position = known->position;
             r.revision = known->revision;
         }
-        if (i == why.index && !why.field.empty()) r.field = why.field;
+        if (i == why.index) {
+            r.detail = without_index(why.message());
+            if (!why.field.empty()) r.field = why.field;
+        }
         told.push_back(std::move(r));
     }
     return told;

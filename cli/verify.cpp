@@ -25,11 +25,13 @@ std::vector<projection> projections_to_compare(const verify_options& options, co
     all.insert(all.end(), s.projections.begin(), s.projections.end());
     try {
         const store from = open_to_read(options.store);
+        for (const auto& given : all) refuse_changed_definition(from, given);
         for (const auto& kept : from.projections()) {
             known_projection known = describe(s, kept);
             if (known.can_run()) all.push_back(std::move(known.fold));
         }
-    } catch (const error&) {
+    } catch (const error& e) {
+        if (e.code() == errc::invalid_input) throw;
         // A store that cannot be opened, or whose catalog is damaged, is what verify() tells of.
     }
     return all;
@@ -59,7 +61,9 @@ void summarise(const verify_report& report, session& s) {
     if (report.sound()) {
         s.out.write(fmt::format("sound: {} events\n", with_commas(report.events)));
     } else {
-        s.out.write(fmt::format("{} findings{}\n", with_commas(report.findings.size()),
+        const std::size_t count = report.findings.size();
+        s.out.write(fmt::format("{} finding{}, {} sound events{}\n", with_commas(count),
+                                count == 1 ? "" : "s", with_commas(report.events),
                                 report.complete ? "" : "; the walk stopped before its end"));
     }
 }

@@ -23,10 +23,12 @@ verify_report verify(const std::filesystem::path& folder, const verify_options& 
         switch (e.code()) {
             case errc::corrupt:
                 found.add({"unreadable", e.place().position, "", e.what()});
+                report.complete = false;  // what lies behind was not looked at
                 break;
             case errc::not_a_store:
             case errc::unsupported_format:
                 found.add({"format", std::nullopt, "", e.what()});
+                report.complete = false;
                 break;
             default:
                 throw;  // it could not be looked at: nothing is known of it

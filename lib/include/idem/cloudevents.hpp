@@ -1,17 +1,26 @@
 // Events as CloudEvents 1.0 in the JSON format (github.com/cloudevents/spec, cloudevents/formats/
 // json-format.md), one object a line.
 //
-// | attribute | event |
-// |---|---|
-// | id | id; where it is no UUID, version 5 of source and id, and the original kept as metadata
-// "sourceid" | | source | metadata "source" | | subject | stream; where absent, source is the
-// stream | | type, time | type, time | | datacontenttype | content_type; application/json where
-// absent | | dataschema | metadata "dataschema" | | schemaversion (extension) | schema_version | |
-// tags (extension) | tags, joined by commas; a list of strings is read too | | correlationid,
-// causationid (extensions) | correlation_id, causation_id | | position, revision, clock, origin,
-// counter (extensions) | written, and ignored when read: the store assigns them | | any other
-// extension | metadata; strings, numbers and booleans, as their text | | data, data_base64 | data:
-// with a JSON content type the value's own spelling, else a JSON string's text |
+//   id                  id; where it is no UUID, version 5 of source and id, and the original is
+//                       kept as metadata "sourceid"
+//   source              metadata "source"
+//   subject             stream; where absent, source is the stream
+//   type                type
+//   time                time; where absent, that of the append
+//   datacontenttype     content_type; where absent, application/json
+//   dataschema          metadata "dataschema"
+//   data, data_base64   data: with a JSON content type the value's own spelling, else the text of
+//                       a JSON string
+//
+// and of the extensions:
+//
+//   schemaversion       schema_version
+//   tags                tags, joined by commas; a list of strings is read too
+//   correlationid, causationid
+//                       correlation_id, causation_id
+//   position, revision, clock, origin, counter
+//                       written, and ignored when read: the store assigns them
+//   any other           metadata; strings, numbers and booleans, as their text
 #pragma once
 
 #include <string>

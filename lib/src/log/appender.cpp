@@ -107,7 +107,7 @@ void appender::commit(const group& requests) {
         observer_.finish(txn);
         wrote = log.head.position != before;
     });
-    if (wrote) env_->watch().notify();
+    if (wrote) env_->watch().announce_commit();
 }
 
 void appender::write_batch(open_log& log, request& r) {

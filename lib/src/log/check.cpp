@@ -16,9 +16,9 @@ namespace {
 
 [[noreturn]] void refuse(const event& e, std::size_t index, std::string field,
                          const std::string& why) {
-    throw error(errc::invalid_input,
-                fmt::format("event {} ({}): {} {}", index, to_string(e.id), field, why),
-                {.index = index, .field = std::move(field)});
+    const std::string message =
+        fmt::format("event {} ({}): {} {}", index, to_string(e.id), field, why);
+    throw error(errc::invalid_input, message, {.index = index, .field = std::move(field)});
 }
 
 enum class emptiness { allowed, refused };

@@ -67,7 +67,11 @@ private:
         } else if (name == "type") {
             event_.type = std::move(text);
         } else if (name == "time") {
-            event_.time = parse_timestamp(text);
+            try {
+                event_.time = parse_timestamp(text);
+            } catch (const error& fault) {
+                refuse(name, fmt::format("is no time: {}", fault.what()));
+            }
         } else if (name == "datacontenttype") {
             event_.content_type = std::move(text);
         } else if (name == "correlationid") {

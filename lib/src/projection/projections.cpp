@@ -70,7 +70,7 @@ void projection_set::run(const projection& p, projection_mode mode) {
         }
     }
     if (mode == projection_mode::inline_) join_appends(added);
-    env_->watch().notify();
+    env_->watch().announce_commit();
 }
 
 void projection_set::join_appends(projection_runner* added) {
@@ -105,7 +105,7 @@ std::uint64_t projection_set::catch_up(std::string_view name) {
         runner.finish(txn);
         failure = runner.failure();
     });
-    env_->watch().notify();
+    env_->watch().announce_commit();
     const auto info = *find(name);
     if (!failure.empty()) {
         throw error(errc::handler_failed, failure, {.position = info.position + 1});
@@ -161,7 +161,7 @@ void projection_set::skip_failed_event(std::string_view name, std::string_view r
         record.failure.clear();
         write_projection(txn, *catalog, record);
     });
-    env_->watch().notify();
+    env_->watch().announce_commit();
 }
 
 projection_info projection_set::describe(const projection_record& listed) const {

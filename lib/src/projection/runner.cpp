@@ -165,7 +165,7 @@ bool projection_runner::commit(const slice_result& slice) {
     if (ours) {
         cache_.accept();
         record_ = written_;
-        place_.env->watch().notify();
+        place_.env->watch().announce_commit();
     } else {
         cache_.clear();
     }

@@ -1,6 +1,4 @@
 // New environments: complete and on disk before they have their name.
-#include <fmt/format.h>
-
 #include "storage/handles.hpp"
 
 namespace idem::storage {
@@ -9,14 +7,8 @@ namespace fs = std::filesystem;
 bool environment::create(const fs::path& folder, const environment_options& options,
                          const std::function<void(write_transaction&)>& fill) {
     if (fs::exists(folder / "data.mdb")) return false;
-    const fs::path parent = fs::absolute(folder / "").parent_path().parent_path();
-    if (!fs::is_directory(parent)) {
-        throw error(errc::not_found,
-                    fmt::format("cannot make {}: there is no folder {}; make it first",
-                                folder.string(), parent.string()));
-    }
-    if (!options.allow_network_file_system) refuse_network_file_system(parent);
     unfinished_folder fresh(folder);
+    if (!options.allow_network_file_system) refuse_network_file_system(fresh.path());
     {
         environment env(open_state(fresh.path(), options));
         write(env, fill);

@@ -91,6 +91,24 @@ void sync_path(const std::filesystem::path& path, int flags) {
     if (code != 0) throw_fault(path, code, "sync to disk");
 }
 
+// The file must hold the pages that its latest commit speaks of: to read one that is missing would
+// kill the process. LMDB itself may leave out a few at the end, which it freed before they were
+// written.
+void refuse_truncated(const environment::state& s) {
+    constexpr std::uint64_t unwritten_max = 64;
+    MDB_envinfo info{};
+    MDB_stat pages{};
+    mdb_env_info(s.env, &info);
+    mdb_env_stat(s.env, &pages);
+    const std::uint64_t expected = (info.me_last_pgno + 1) * pages.ms_psize;
+    const std::uint64_t found = file_bytes_of(s.folder);
+    if (found + unwritten_max * pages.ms_psize >= expected) return;
+    throw error(errc::corrupt,
+                fmt::format("{}: data.mdb has {} bytes and should have {}: its end is missing; "
+                            "restore a sound backup",
+                            s.folder.string(), found, expected));
+}
+
 }  // namespace
 
 std::unique_ptr<environment::state> open_state(const std::filesystem::path& folder,
@@ -107,6 +125,7 @@ std::unique_ptr<environment::state> open_state(const std::filesystem::path& fold
         code = open_with_map(*s, flags | MDB_NOLOCK);
     }
     check(*s, code, "opening the store");
+    refuse_truncated(*s);
     int dead = 0;
     mdb_reader_check(s->env, &dead);
     return s;

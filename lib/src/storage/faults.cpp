@@ -20,24 +20,24 @@ struct meaning {
 };
 
 constexpr meaning meanings[] = {
-    {ENOSPC, errc::no_space, "make room on the disk; nothing was written, reads go on"},
-    {EDQUOT, errc::no_space, "the quota is used up; nothing was written, reads go on"},
+    {ENOSPC, errc::no_space, "make room on the disk: nothing was written, reads go on"},
+    {EDQUOT, errc::no_space, "the quota is used up: nothing was written, reads go on"},
     {EFBIG, errc::no_space,
      "the file may not grow further (ulimit -f, or the file system's limit)"},
     {EIO, errc::no_space,
-     "the disk is full or failing; nothing was written. Make room, or look into the system's log"},
+     "the disk is full or failing, nothing was written: make room, or look into the system's log"},
     {EACCES, errc::permission_denied,
      "run as a user who may read and write it, or open it read-only"},
     {EPERM, errc::permission_denied,
      "run as a user who may read and write it, or open it read-only"},
     {EROFS, errc::permission_denied, "the file system is read-only: open the store read-only"},
-    {ENOENT, errc::not_found, "it is not there; name a folder that holds a store"},
+    {ENOENT, errc::not_found, "name a folder that is there"},
     {ENOTDIR, errc::not_a_store, "a store is a folder; name one"},
     {ENOMEM, errc::map_full,
      "the system grants no more address space or memory; raise ulimit -v, or open with a smaller "
      "map"},
     {EAGAIN, errc::busy,
-     "another process holds its lock. Containers that share a store must share the pid namespace "
+     "another process holds its lock: containers that share a store must share the pid namespace "
      "too"},
     {EBUSY, errc::busy, "another process holds its lock; try again"},
     {MDB_MAP_FULL, errc::map_full, "open it with a larger map"},
@@ -48,10 +48,10 @@ constexpr meaning meanings[] = {
     {MDB_INVALID, errc::not_a_store, "data.mdb is not an LMDB file"},
     {MDB_VERSION_MISMATCH, errc::unsupported_format, "it was written by another version of LMDB"},
     {MDB_INCOMPATIBLE, errc::not_a_store, "its tables are not those of a store"},
-    {MDB_CORRUPTED, errc::corrupt, "the file is damaged; restore a backup"},
-    {MDB_PAGE_NOTFOUND, errc::corrupt, "the file is damaged; restore a backup"},
-    {MDB_CURSOR_FULL, errc::corrupt, "the file is damaged; restore a backup"},
-    {MDB_PAGE_FULL, errc::corrupt, "the file is damaged; restore a backup"},
+    {MDB_CORRUPTED, errc::corrupt, "the file is damaged: restore a sound backup"},
+    {MDB_PAGE_NOTFOUND, errc::corrupt, "the file is damaged: restore a sound backup"},
+    {MDB_CURSOR_FULL, errc::corrupt, "the file is damaged: restore a sound backup"},
+    {MDB_PAGE_FULL, errc::corrupt, "the file is damaged: restore a sound backup"},
     {MDB_KEYEXIST, errc::corrupt, "a key that should be new is there; run `idem verify`"},
     {MDB_TXN_FULL, errc::invalid_input, "the transaction is too large; append in smaller batches"},
     {MDB_BAD_VALSIZE, errc::invalid_input, "a key has more bytes than the store can take"},
@@ -85,7 +85,7 @@ void throw_fault(const std::filesystem::path& folder, int code, std::string_view
     const bool known = found != std::end(meanings);
     throw error(known ? found->what : errc::io,
                 fmt::format("{}: {} failed: {}{}{}", folder.string(), doing, mdb_strerror(code),
-                            known ? ". " : "", known ? found->advice : ""));
+                            known ? "; " : "", known ? found->advice : ""));
 }
 
 void check(const environment::state& s, int code, std::string_view doing) {

@@ -1,5 +1,6 @@
 #include "storage/file_watch.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -64,7 +65,7 @@ void file_watch::state::start() {
     inotify.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     stop.reset(::eventfd(0, EFD_CLOEXEC));
     if (!inotify.valid() || !stop.valid()) return;
-    if (::inotify_add_watch(inotify.get(), file.c_str(), IN_MODIFY) < 0) return;
+    if (::inotify_add_watch(inotify.get(), file.c_str(), IN_CLOSE_WRITE) < 0) return;
     watching = true;
     thread = std::thread([this] { run(); });
 }
@@ -115,6 +116,13 @@ void file_watch::wait(std::uint64_t ticket, std::chrono::milliseconds timeout) {
 
 void file_watch::notify() noexcept {
     state_->count_change();
+}
+
+void file_watch::announce_commit() noexcept {
+    state_->count_change();
+    // The other processes. They cannot go by the writes of the commit itself: LMDB lets readers see
+    // it only after the last of them.
+    const descriptor touched(::open(state_->file.c_str(), O_WRONLY | O_CLOEXEC));
 }
 
 }  // namespace idem::storage

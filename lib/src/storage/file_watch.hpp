@@ -1,7 +1,7 @@
-// Wakes readers that wait for the next commit, whichever process makes it. Within the process a
-// commit calls notify(); other processes' commits are seen by inotify on the data file, by one
-// thread that runs only once somebody has waited. Where inotify is not to be had (limits, odd file
-// systems) the waiter looks again every quarter of a second.
+// Wakes readers that wait for the next commit, whichever process makes it: whoever commits
+// announces it. Other processes hear of it by inotify, which tells when a writer of the data file
+// closes it, in one thread that runs only once somebody has waited. Where inotify is not to be had
+// (limits, odd file systems) the waiter looks again every quarter of a second.
 #pragma once
 
 #include <chrono>
@@ -28,6 +28,9 @@ public:
 
     // Wakes every waiter of this process. Never throws, any thread.
     void notify() noexcept;
+
+    // Wakes every waiter of every process. Once the commit can be read. Never throws, any thread.
+    void announce_commit() noexcept;
 
 private:
     struct state;

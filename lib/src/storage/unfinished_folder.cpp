@@ -78,6 +78,11 @@ fs::path place_of(const fs::path& folder) {
 }  // namespace
 
 unfinished_folder::unfinished_folder(const fs::path& target) : target_(place_of(target)) {
+    if (!fs::is_directory(target_.parent_path())) {
+        throw error(errc::not_found,
+                    fmt::format("cannot make {}: there is no folder {}; make it first",
+                                target.string(), target_.parent_path().string()));
+    }
     remove_leftovers(target_);
     for (int number = 0; lock_ < 0; ++number) {
         path_ = target_.parent_path() / fmt::format("{}{}", prefix_of(target_), number);
