@@ -19,12 +19,6 @@ namespace {
 constexpr std::uint64_t smallest_map = 1 << 20;
 constexpr auto growth_patience = std::chrono::seconds(30);
 
-std::uint64_t file_bytes_of(const std::filesystem::path& folder) {
-    std::error_code ignored;
-    const auto size = std::filesystem::file_size(folder / "data.mdb", ignored);
-    return ignored ? 0 : size;
-}
-
 // Opens with the map asked for, or the largest that the system grants down to what the file needs.
 int open_with_map(environment::state& s, unsigned flags) {
     const std::uint64_t needed = std::max(smallest_map, file_bytes_of(s.folder));
@@ -91,25 +85,13 @@ void sync_path(const std::filesystem::path& path, int flags) {
     if (code != 0) throw_fault(path, code, "sync to disk");
 }
 
-// The file must hold the pages that its latest commit speaks of: to read one that is missing would
-// kill the process. LMDB itself may leave out a few at the end, which it freed before they were
-// written.
-void refuse_truncated(const environment::state& s) {
-    constexpr std::uint64_t unwritten_max = 64;
-    MDB_envinfo info{};
-    MDB_stat pages{};
-    mdb_env_info(s.env, &info);
-    mdb_env_stat(s.env, &pages);
-    const std::uint64_t expected = (info.me_last_pgno + 1) * pages.ms_psize;
-    const std::uint64_t found = file_bytes_of(s.folder);
-    if (found + unwritten_max * pages.ms_psize >= expected) return;
-    throw error(errc::corrupt,
-                fmt::format("{}: data.mdb has {} bytes and should have {}: its end is missing; "
-                            "restore a sound backup",
-                            s.folder.string(), found, expected));
-}
-
 }  // namespace
+
+std::uint64_t file_bytes_of(const std::filesystem::path& folder) noexcept {
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(folder / "data.mdb", ignored);
+    return ignored ? 0 : size;
+}
 
 std::unique_ptr<environment::state> open_state(const std::filesystem::path& folder,
                                                const environment_options& options) {
@@ -125,7 +107,7 @@ std::unique_ptr<environment::state> open_state(const std::filesystem::path& fold
         code = open_with_map(*s, flags | MDB_NOLOCK);
     }
     check(*s, code, "opening the store");
-    refuse_truncated(*s);
+    check_file_end(*s);
     int dead = 0;
     mdb_reader_check(s->env, &dead);
     return s;

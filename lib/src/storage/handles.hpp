@@ -97,6 +97,16 @@ bool in_transaction_of(const environment::state& s) noexcept;
 void check(const environment::state& s, int code, std::string_view doing);
 void check_process(const environment::state& s);
 
+std::uint64_t file_bytes_of(const std::filesystem::path& folder) noexcept;
+
+// The file must hold every page that its latest commit counts, for to read one behind its end would
+// kill the process. LMDB does not write pages that a transaction took at the end and freed again;
+// such a file is made as long as it should be, once the commit is done. Should the process die
+// before that, whoever opens the store for writing does it.
+bool misses_pages(const environment::state& s) noexcept;  // within a transaction
+void complete_file(environment::state& s);                // outside of one
+void check_file_end(environment::state& s);  // throws corrupt where pages that are used are missing
+
 bool is_network_file_system(long type) noexcept;
 void refuse_network_file_system(const std::filesystem::path& folder);
 

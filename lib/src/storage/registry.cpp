@@ -28,9 +28,9 @@ file_key key_of(const std::filesystem::path& folder) {
     struct stat info {};
     if (::stat((folder / "data.mdb").c_str(), &info) == 0) {
         if (info.st_size == 0) {
-            throw error(errc::not_a_store,
-                        fmt::format("{}: data.mdb is empty; restore a sound backup",
-                                    folder.string()));
+            throw error(
+                errc::not_a_store,
+                fmt::format("{}: data.mdb is empty; restore a sound backup", folder.string()));
         }
         return {::getpid(), info.st_dev, info.st_ino};
     }

@@ -250,8 +250,10 @@ void write_transaction::commit() {
     s.writer = std::thread::id();
     // Whatever the answer, the handle is gone after this call.
     const int code = mdb_txn_commit(handle_);
+    const bool incomplete = code == 0 && misses_pages(s);
     leave(code == 0);
     if (code != 0) throw_commit_fault(s, code);
+    if (incomplete) complete_file(s);
 }
 
 }  // namespace idem::storage
