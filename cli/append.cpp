@@ -112,7 +112,7 @@ int append_whole(const append_options& options, const std::vector<input_file>& f
 }  // namespace
 
 int run(const append_options& options, session& s) {
-    const auto files = open_inputs(options.files);
+    const auto files = open_inputs(options.files, s);
     if (options.atomic || !options.expect.empty()) return append_whole(options, files, s);
     store to = open_or_create(options.store);
     return append_each(files, to, s);

@@ -185,7 +185,7 @@ void command_line::add_reading_commands() {
     add<log_options>("log", "Show events in order.",
                      "  idem log shop.idem --reverse --limit 20     the last twenty\n"
                      "  idem log shop.idem --stream order-7\n"
-                     "  idem log shop.idem --since 2018-07-15 --tag goal\n"
+                     "  idem log shop.idem --since 2018-07-15 --tag gift\n"
                      "  idem log shop.idem --from 1001 --follow     and those to come",
                      [](CLI::App& c, log_options& o) {
                          add_store(c, o.store);
@@ -312,8 +312,11 @@ int command_line::explain(const CLI::ParseError& fault) const {
     std::string what = fault.what();
     constexpr std::string_view not_converted = "Could not convert: ";
     if (what.starts_with(not_converted)) {
-        what = fmt::format("this value is none for its option: {}",
-                           what.substr(not_converted.size()));
+        what =
+            fmt::format("this value is none for its option: {}", what.substr(not_converted.size()));
+    }
+    if (const auto at = what.find(": At Most 1 required"); at != std::string::npos) {
+        what = fmt::format("{} was given more than once", what.substr(0, at));
     }
     if (commands.empty() && !unknown.empty() && !unknown.front().starts_with("-")) {
         what = fmt::format("there is no command {}", unknown.front());

@@ -61,7 +61,7 @@ private:
 };
 
 int importer::run() {
-    const auto files = open_inputs(options_.files);
+    const auto files = open_inputs(options_.files, session_);
     for (const auto& file : files) {
         const auto size = file.size();
         bytes_in_all_ =
@@ -203,7 +203,7 @@ void importer::finish() {
     session_.out.flush();
     if (interrupt_.requested()) {
         session_.tell("interrupted: import the same input again, what is there is a duplicate");
-    } else if (complete_ && !speed.empty()) {
+    } else if (complete_ && appended_ + duplicates_ > 0 && !speed.empty()) {
         session_.tell(fmt::format("{} in {:.1f} s, {}", byte_size(bytes_before_), seconds, speed));
     }
 }

@@ -68,10 +68,14 @@ std::size_t input_file::read(std::span<char> space, const interrupt* stop) const
     }
 }
 
-std::vector<input_file> open_inputs(const std::vector<std::string>& names) {
+std::vector<input_file> open_inputs(const std::vector<std::string>& names, session& s) {
     std::vector<input_file> files;
     for (const auto& name : names) files.emplace_back(name);
     if (files.empty()) files.emplace_back("-");
+    if (std::any_of(files.begin(), files.end(),
+                    [](const auto& file) { return file.is_terminal(); })) {
+        s.tell("reading events from the terminal, one a line; Ctrl-D ends them");
+    }
     return files;
 }
 

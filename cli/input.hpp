@@ -25,7 +25,8 @@ public:
     input_file& operator=(input_file&&) = delete;
 
     const std::string& name() const noexcept { return name_; }  // as messages tell it
-    std::optional<std::uint64_t> size() const;                  // of a regular file, in bytes
+    bool is_terminal() const noexcept { return cli::is_terminal(descriptor_); }
+    std::optional<std::uint64_t> size() const;  // of a regular file, in bytes
 
     // Up to `space.size()` bytes; 0 at the end, or where `stop` was requested while it waited.
     std::size_t read(std::span<char> space, const interrupt* stop) const;
@@ -36,8 +37,8 @@ private:
 };
 
 // Every file named, opened; standard input where none is. In this way a missing one is told before
-// anything is done.
-std::vector<input_file> open_inputs(const std::vector<std::string>& names);
+// anything is done. People who are to type are told so.
+std::vector<input_file> open_inputs(const std::vector<std::string>& names, session& s);
 
 class line_reader {
 public:

@@ -56,6 +56,7 @@ public:
         table_.flush();
         session_.out.flush();
     }
+    void finish() { table_.finish(); }
 
 private:
     session& session_;
@@ -93,7 +94,7 @@ int run(const log_options& options, session& s) {
         for (const auto& e : page.events) printer.print(e);
         rest = page.next;
     }
-    printer.flush();
+    printer.finish();
     return success;
 }
 

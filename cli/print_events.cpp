@@ -51,7 +51,7 @@ void write_cloudevents(const store& from, query select, output& out) {
 
 event_table::event_table(session& s)
     : table_(s, {{"position", align::right},
-                 {"time"},
+                 {"time", align::left, false, true},
                  {"stream"},
                  {"revision", align::right},
                  {"type"},

@@ -20,6 +20,7 @@ public:
     explicit event_table(session& s);
     void add(const recorded_event& e);
     void flush() { table_.flush(); }
+    void finish() { table_.finish("such events"); }
 
 private:
     table table_;

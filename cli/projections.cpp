@@ -34,6 +34,14 @@ std::vector<listed> list(const session& s, const store& from) {
     return all;
 }
 
+// Whether a later version is there, so that nobody waits for this one.
+bool replaced(const listed& l, const std::vector<listed>& all) {
+    return std::any_of(all.begin(), all.end(), [&](const listed& other) {
+        return other.in_store && other.kept.name == l.kept.name &&
+               other.kept.version > l.kept.version;
+    });
+}
+
 std::string source_of(const listed& l) {
     if (!l.known.can_run()) return "unknown";
     return l.known.fold.definition.empty() ? "compiled" : "json";
@@ -67,8 +75,9 @@ int run(const projections_options& options, session& s) {
                    {"definition"},
                    {"order", align::left, true}});
     std::vector<std::string> failures;
-    for (const listed& l : list(s, from)) {
-        if (!l.kept.failure.empty()) failures.push_back(l.kept.failure);
+    const auto all = list(s, from);
+    for (const listed& l : all) {
+        if (!l.kept.failure.empty() && !replaced(l, all)) failures.push_back(l.kept.failure);
         if (s.json) {
             print_json(l, head, s);
             continue;
@@ -78,7 +87,7 @@ int run(const projections_options& options, session& s) {
                   with_commas(head - std::min(head, l.kept.position)), with_commas(l.kept.rows),
                   source_of(l), order_word(l.known.fold) + ": " + order_reason(l.known)});
     }
-    rows.flush();
+    rows.finish("projections");
     for (const auto& failure : failures) s.tell("it stands still: " + failure);
     return success;
 }

@@ -36,6 +36,19 @@ state replay(const store& from, const projection& fold, std::uint64_t to) {
     });
 }
 
+void catch_up(store& to, const std::string& name) {
+    try {
+        to.catch_up(name);
+    } catch (const error& e) {
+        const auto position = e.place().position;
+        if (e.code() != errc::handler_failed || !position) throw;
+        throw error(e.code(),
+                    fmt::format("{}; the rows before it are kept: `--at {}` shows them", e.what(),
+                                *position - 1),
+                    e.place());
+    }
+}
+
 state rows_of(store& from, const known_projection& p, const state_options& options, bool writable,
               session& s) {
     if (options.at) {
@@ -52,7 +65,7 @@ state rows_of(store& from, const known_projection& p, const state_options& optio
     refuse_changed_definition(from, p.fold);
     if (!writable) return replay(from, p.fold, query().to);
     from.run(p.fold, projection_mode::manual);
-    from.catch_up(p.fold.name);
+    catch_up(from, p.fold.name);
     return from.state(p.fold.name);
 }
 
@@ -94,7 +107,7 @@ void print_all(const state& rows, session& s) {
         last = page.rows.back().first;
         page = rows.rows(last, 1000, true);
     }
-    people.flush();
+    people.finish("rows");
 }
 
 void print_digest(const state& rows, const known_projection& p, session& s) {

@@ -28,7 +28,7 @@ int run(const streams_options& options, session& s) {
         if (found.size() < page) break;
         after = found.back().name;
     }
-    rows.flush();
+    rows.finish("streams");
     return success;
 }
 

@@ -1,5 +1,7 @@
 #include "table.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -45,9 +47,13 @@ void table::fix_widths() {
         if (columns_[i].elastic) shrink(widths_[i], elastic_narrowest);
     }
     constexpr std::size_t narrowest = 8;
-    while (excess > 0) {  // then the widest, letter by letter
-        std::size_t& widest = *std::max_element(widths_.begin(), widths_.end());
-        if (!shrink(widest, std::max(narrowest, widest - 1))) return;
+    while (excess > 0) {  // then the widest that may be cut, letter by letter
+        std::size_t* widest = nullptr;
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            if (columns_[i].whole || columns_[i].align == align::right) continue;
+            if (!widest || widths_[i] > *widest) widest = &widths_[i];
+        }
+        if (!widest || !shrink(*widest, std::max(narrowest, *widest - 1))) return;
     }
 }
 
@@ -61,6 +67,13 @@ void table::flush() {
     }
     for (const auto& row : waiting_) print(row, "");
     waiting_.clear();
+}
+
+void table::finish(std::string_view what_there_is_not) {
+    flush();
+    if (widths_.empty() && !session_.json) {
+        session_.out.write(fmt::format("no {}\n", what_there_is_not));
+    }
 }
 
 void table::print(const std::vector<std::string>& cells, std::string_view style) {

@@ -16,6 +16,7 @@ struct column {
     std::string title;
     cli::align align = align::left;
     bool elastic = false;  // gives way first where the terminal is narrow
+    bool whole = false;    // never cut; numbers, which are aligned right, are not either
 };
 
 // The first rows decide how wide the columns are; so a table of any length takes little memory.
@@ -25,6 +26,8 @@ public:
 
     void add(std::vector<std::string> cells);  // one for each column
     void flush();                              // shows what was added; the titles only with rows
+    // The same, at the end. Where there was no row, people are told so: "no streams".
+    void finish(std::string_view what_there_is_not);
 
 private:
     void fix_widths();

@@ -21,7 +21,7 @@ int run(const types_options& options, session& s) {
             rows.add({type.type, std::to_string(type.schema_version), with_commas(type.events)});
         }
     }
-    rows.flush();
+    rows.finish("events");
     return success;
 }
 

@@ -82,7 +82,9 @@ TEST_CASE("--atomic takes known events as duplicates, and nothing where one is i
     CHECK(receipts[0].at("position") == "null");
     CHECK(receipts[0].at("revision") == "null");
     CHECK(receipts[0].count("field") == 0);
+    CHECK(receipts[0].count("detail") == 0);
     CHECK(receipts[1].at("field") == "type");
+    CHECK(receipts[1].count("detail") == 1);
     CHECK(receipts[1].at("position") == "1");
     CHECK(json_lines(run_command({"export", store}).out).size() == 2);
 }
@@ -150,6 +152,17 @@ TEST_CASE("a batch over a limit is refused with the line concerned, and burns no
     CHECK(refused.err.find("1048576") != std::string::npos);
     const auto small = run_command({"append", store, "--expect", "no_stream"}, numbered_line(1));
     CHECK(json_lines(small.out).at(0).at("position") == "1");
+}
+
+TEST_CASE("what is told of a bad event names the field") {
+    const scratch_folder scratch;
+    const auto told = [&](const std::string& more, const std::string& type = "T") {
+        return run_command({"append", scratch / "s.idem"},
+                           line_of{.id = "1", .type = type, .more = more}.str())
+            .err;
+    };
+    CHECK(told("", std::string(256, 'x')).find("type has 256 bytes") != std::string::npos);
+    CHECK(told(R"(,"time":"yesterday")").find("'time' is no time") != std::string::npos);
 }
 
 TEST_CASE("a graver trouble decides the exit code") {

@@ -32,6 +32,25 @@ TEST_CASE("a follower sees what was there, then what other processes append, unt
     }
 }
 
+TEST_CASE("each of several followers hears of every commit, however close they come") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(0));
+    running_command one({"log", store, "--follow"});
+    running_command two({"log", store, "--follow"});
+    for (running_command* follower : {&one, &two}) CHECK(source_id(follower->read_line()) == "0");
+    // One is missed at times if followers wake before a commit can be read; the last one then shows
+    // only when they look again of their own accord.
+    running_command appender({"append", store}, {.input = ""});
+    for (std::uint64_t n = 1; n <= 300; ++n) {
+        appender.write(numbered_line(n));
+        appender.read_line();
+        for (running_command* follower : {&one, &two}) {
+            REQUIRE(source_id(follower->read_line()) == std::to_string(n));
+        }
+    }
+}
+
 TEST_CASE("a follower filters, and ends after --limit events") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";

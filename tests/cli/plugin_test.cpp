@@ -1,6 +1,8 @@
 // Projections from shared libraries, and of an application that embeds the command line.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "run_command.hpp"
 #include "scratch_folder.hpp"
 
@@ -41,6 +43,18 @@ TEST_CASE("a plug-in's projection is run, kept, replayed and verified like any o
         run_command({"replay", store.path, "happenings", "--digest", "--plugin", IDEM_TEST_PLUGIN});
     CHECK(replayed.out == listed.at("digest") + "\n");
     CHECK(run_command({"verify", store.path, "--plugin", IDEM_TEST_PLUGIN}).exit_code == 0);
+}
+
+TEST_CASE("a plug-in's projection does not stand for another one of its name") {
+    const filled_store store;
+    std::ofstream(store.folder / "p.json")
+        << R"({"name":"happenings","key":"type","on":{"*":{"do":[{"count":"n"}]}}})";
+    run_command({"state", store.path, store.folder / "p.json"});
+    const auto listed =
+        json_lines(run_command({"projections", store.path, "--plugin", IDEM_TEST_PLUGIN}).out)
+            .at(0);
+    CHECK(listed.at("definition") == "json");
+    CHECK(listed.at("because") != "its author declares it");
 }
 
 TEST_CASE("without its plug-in a projection's rows are shown raw, and the rest names the remedy") {

@@ -221,6 +221,10 @@ TEST_CASE("on a terminal people get tables, and JSON when they ask for it" *
     CHECK(json.out.find("specversion") != std::string::npos);
     CHECK(run_command({"log", store.path, "--limit", "1", "--json"}, people).out == json.out);
 
+    const auto none = run_command({"log", store.path, "--type", "None"}, people);
+    CHECK(none.out == "no such events\r\n");
+    CHECK(run_command({"projections", store.path}, people).out == "no projections\r\n");
+
     for (const char* command : {"streams", "types", "stats", "projections"}) {
         CAPTURE(command);
         const auto table = run_command({command, store.path}, people);
@@ -238,7 +242,7 @@ TEST_CASE("a table keeps within the terminal, and an event cannot write to it" *
     const std::string store = scratch / "s.idem";
     const std::string data = "\"\\u001b[31m " + std::string(500, 'x') + "\"";
     run_command({"append", store},
-                line_of{.id = "1", .data = data}.str() +
+                line_of{.id = "1", .type = std::string(40, 't'), .data = data}.str() +
                     R"({"specversion":"1.0","source":"/t","id":"2","subject":"s","type":"T",)"
                     R"("datacontenttype":"text/plain","data_base64":"G1szMW1yZWQ="})"
                     "\n");
@@ -247,10 +251,14 @@ TEST_CASE("a table keeps within the terminal, and an event cannot write to it" *
         command_setting{.variables = {{"COLUMNS", "80"}, {"NO_COLOR", "1"}}, .terminal = true});
     CHECK(log.out.find('\x1b') == std::string::npos);
     CHECK(log.out.find("…") != std::string::npos);
+    // Half a time or half a number would mislead.
+    const std::string shown = run_command({"show", store, "1"}).out;
+    const std::string time = json_lines(shown).at(0).at("time").substr(0, 19);
+    CHECK(log.out.find(time.substr(0, 10) + " " + time.substr(11)) != std::string::npos);
     for (std::size_t at = 0; at < log.out.size();) {
         const std::size_t end = log.out.find("\r\n", at);
         REQUIRE(end != std::string::npos);
-        CHECK(end - at <= 82);  // an ellipsis is one column of three bytes
+        CHECK(end - at <= 84);  // an ellipsis is one column of three bytes, and two are cut
         at = end + 2;
     }
 }

@@ -220,6 +220,26 @@ TEST_CASE("a projection that failed says so in the list, and the rows before the
     const auto listed = json_lines(run_command({"projections", b.store}).out).at(0);
     CHECK(listed.at("position") == "3");
     CHECK(listed.at("failure").find("position 4") != std::string::npos);
+    CHECK(failed.err.find("`--at 3` shows them") != std::string::npos);
+    CHECK(run_command({"state", b.store, "strict", "--at", "3"}).exit_code == 0);
+    CHECK(run_command({"projections", b.store}).err.find("stands still") != std::string::npos);
+    b.define(R"({"name":"strict","version":2,"key":"stream","on":{"*":{"do":[{"count":"n"}]}}})");
+    CHECK(run_command({"state", b.store, b.file}).exit_code == 0);
+    CHECK(run_command({"projections", b.store}).err == "");  // nobody waits for the first one
+}
+
+TEST_CASE("data that an event does not have is missing, as a part of it is") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    const std::string file = scratch / "p.json";
+    run_command({"append", store}, R"({"specversion":"1.0","id":"1","source":"/s","type":"T"})"
+                                   "\n");
+    std::ofstream(file) << R"({"name":"p","key":"stream","on":{"T":[{"do":[
+        {"set":"a","value":"data.a","optional":true},{"count":"n"}]},
+        {"when":[{"path":"data","exists":false}],"do":[{"count":"without"}]}]}})";
+    const auto result = run_command({"state", store, file});
+    CHECK(result.err == "");
+    CHECK(json_lines(result.out).at(0).at("row") == R"({"n":1,"without":1})");
 }
 
 TEST_CASE("integers of 64 bits stay exact, larger ones are refused where they are used") {

@@ -47,6 +47,16 @@ TEST_CASE("unknown commands and options are refused with what may have been mean
     CHECK(!std::filesystem::exists(store));
 }
 
+TEST_CASE("an option given twice, and a position for an id, are told in plain words") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1));
+    CHECK(run_command({"log", store, "--limit", "1", "--limit", "2"})
+              .err.find("--limit was given more than once") != std::string::npos);
+    CHECK(run_command({"log", store, "--limit", "x"}).err.find("convert") == std::string::npos);
+    CHECK(run_command({"why", store, "1"}).err.find("idem show") != std::string::npos);
+}
+
 TEST_CASE("each command explains itself, examples first") {
     for (const auto& command : commands) {
         CAPTURE(command);

@@ -74,6 +74,22 @@ TEST_CASE("a flipped bit within an event is found, with its position") {
     CHECK(names_of(lines[1]) ==
           std::vector<std::string>{"complete", "events", "findings", "sound"});
     CHECK(lines[1].at("sound") == "false");
+    CHECK(lines[1].at("complete") == "true");
+}
+
+TEST_CASE("one damaged event is one finding, whatever projections would read it") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, line_of{.id = "1", .data = R"({"n":"needle","m":1})"}.str());
+    std::ofstream(scratch / "p.json")
+        << R"({"name":"p","key":"stream","on":{"*":{"do":[{"set":"n","value":"data.n"}]}}})";
+    run_command({"state", store, scratch / "p.json"});
+    std::string bytes = read_whole(scratch / "s.idem/data.mdb");
+    bytes[bytes.find("needle\",\"m\"")] ^= 1;
+    write_whole(scratch / "s.idem/data.mdb", bytes);
+    const auto lines = json_lines(run_command({"verify", store}).out);
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].at("kind") == "record_checksum");
 }
 
 TEST_CASE("whatever page of the file is zeroed or scrambled, verify answers and never dies") {
@@ -114,6 +130,11 @@ TEST_CASE("a file that was cut short is answered, and so is one of nothing") {
         const auto result = run_command({"verify", scratch / "s.idem"});
         check_answer(result);
         CHECK(result.exit_code != 0);
+        CHECK(json_lines(result.out).back().at("complete") == "false");
+        // No other command may die of it either: what is missing would be read through the map.
+        const auto other = run_command({"export", scratch / "s.idem"});
+        CHECK(other.exit_code == 1);
+        CHECK(other.err.find("restore a sound backup") != std::string::npos);
     }
 }
 
@@ -146,6 +167,10 @@ TEST_CASE("rows that the events do not explain are found where the definition is
     }
     std::ofstream(file) << "{";
     CHECK(run_command({"verify", store, file}).exit_code == 2);
+    std::ofstream(file) << R"({"name":"p","key":"type","on":{"Happened":{"do":[{"count":"n"}]}}})";
+    const auto changed = run_command({"verify", store, file});
+    CHECK(changed.exit_code == 2);
+    CHECK(changed.err.find("version") != std::string::npos);
 }
 
 TEST_CASE("on a terminal the findings are sentences" * doctest::skip(!has_terminals())) {

@@ -4,9 +4,11 @@
 #include <fstream>
 #include <set>
 
+#include "catalog_generated.h"
 #include "counting_fold.hpp"
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
+#include "log/catalog.hpp"
 #include "log/index.hpp"
 #include "projection/catalog.hpp"
 #include "sample_events.hpp"
@@ -51,6 +53,15 @@ struct sample_store {
 };
 
 using kinds = std::set<std::string>;
+
+std::optional<idem::errc> refusal(const std::filesystem::path& folder) {
+    try {
+        const idem::store store(folder);
+        return std::nullopt;
+    } catch (const idem::error& e) {
+        return e.code();
+    }
+}
 
 }  // namespace
 
@@ -156,16 +167,42 @@ TEST_CASE("a backup is a sound store of its own, and restores to the same answer
     CHECK(restored.state("counts").digest() == restored.replay(counting_fold()).digest());
 }
 
-TEST_CASE("what is not a store, or of a newer format, is refused with the reason") {
+TEST_CASE("what is not a store is refused with the reason") {
     const scratch_folder folder;
     CHECK_THROWS_WITH_AS(idem::store(folder / "none", {.create = false}), doctest::Contains("none"),
                          idem::error);
     std::filesystem::create_directory(folder / "text");
     std::ofstream(folder / "text" / "data.mdb") << std::string(10000, 'x');
-    try {
-        const idem::store store(folder / "text");
-        FAIL("opened");
-    } catch (const idem::error& e) {
-        CHECK(e.code() == idem::errc::not_a_store);
+    CHECK(refusal(folder / "text") == idem::errc::not_a_store);
+    std::filesystem::create_directory(folder / "empty");
+    std::ofstream(folder / "empty" / "data.mdb").flush();
+    CHECK(refusal(folder / "empty") == idem::errc::not_a_store);
+}
+
+TEST_CASE("a store of a newer format is refused, and left as it is") {
+    sample_store sample;
+    sample.damage([](auto& txn, const auto&, auto& env) {
+        const auto catalog = *env.find_table("catalog");
+        std::string info(*txn.get(catalog, "store"));
+        auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(info.data());
+        REQUIRE(root->SetField<std::uint32_t>(idem::wire::StoreInfo::VT_FORMAT_VERSION,
+                                              idem::format_version + 1, 0));
+        txn.put(catalog, "store", info);
+    });
+    CHECK(refusal(sample.path) == idem::errc::unsupported_format);
+    CHECK(sample.kinds() == kinds{"format"});
+    CHECK_THROWS_WITH(idem::store{sample.path}, doctest::Contains("use a newer idem"));
+}
+
+TEST_CASE("a store that lost its end is refused before anything reads what is missing") {
+    const sample_store sample;
+    {
+        idem::store store(sample.path);
+        for (std::uint64_t i = 100; i < 1100; ++i) store.append(numbered_event(i));
     }
+    const auto file = sample.path / "data.mdb";
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    CHECK(refusal(sample.path) == idem::errc::corrupt);
+    CHECK(sample.kinds() == kinds{"unreadable"});
+    CHECK_FALSE(idem::verify(sample.path).complete);
 }

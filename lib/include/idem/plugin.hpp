@@ -1,9 +1,15 @@
 // Projections for the command line, in a shared library. Write
 //
+//     #include <idem/plugin.hpp>
+//
 //     std::vector<idem::projection> idem_projections() { return {bank::accounts()}; }
 //
-// and in CMake `idem_add_projections(bank SOURCES bank_projections.cpp)`; then
-// `idem --plugin ./libbank.so state bank.idem accounts`.
+// and in CMake
+//
+//     find_package(idem REQUIRED)
+//     idem_add_projections(bank SOURCES bank_projections.cpp)
+//
+// then `idem --plugin ./libbank.so state bank.idem accounts`.
 #pragma once
 
 #include <vector>

@@ -184,6 +184,13 @@ public:
                        std::uint64_t position = std::numeric_limits<std::uint64_t>::max(),
                        const std::function<void(std::uint64_t)>& progress = {}) const;
 
+    template <class Key, class Row>
+    fold_state<Key, Row> replay(
+        const keyed_fold<Key, Row>& fold,
+        std::uint64_t position = std::numeric_limits<std::uint64_t>::max()) const {
+        return fold_state<Key, Row>(replay(projection(fold), position));
+    }
+
     // Folds one stream up to its last event, from the newest snapshot of it.
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {

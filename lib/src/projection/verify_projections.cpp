@@ -62,8 +62,13 @@ void compare_with_replay(const std::shared_ptr<storage::environment>& env, const
                          finding_list& found) {
     const std::string subject = fmt::format("{}@{}", record.name, record.version);
     if (!record.skipped.empty()) return;  // a replay would not skip what a person did
-    const state replayed = replay_log(env, tables, p, record.checkpoint, {});
-    if (replayed.digest() == record.digest) return;
+    try {
+        const state replayed = replay_log(env, tables, p, record.checkpoint, {});
+        if (replayed.digest() == record.digest) return;
+    } catch (const error& e) {
+        if (e.code() == errc::corrupt) return;  // the walk of the log has told of it
+        if (e.code() != errc::handler_failed) throw;
+    }
     found.add(
         {"state_mismatch", record.checkpoint, subject,
          fmt::format("the rows of projection {} differ from a replay of the log up to {}: the "
