@@ -1,6 +1,5 @@
 // What can be asked for, and the help that says so. The only file that sees CLI11.
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include "idem/version.hpp"
 #include "nearest.hpp"
 #include "plugin_file.hpp"
+#include "process.hpp"
 
 namespace idem {
 namespace cli {
@@ -44,6 +44,14 @@ public:
     }
 };
 
+// CLI11 would take an empty value for none at all, and an option that guards would guard nothing.
+void refuse_empty(CLI::Option& option) {
+    if (option.get_type_size() == 0) return;  // a flag
+    option.check([](const std::string& value) {
+        return std::string(value.empty() ? "this value is empty" : "");
+    });
+}
+
 class command_line {
 public:
     explicit command_line(session& s);
@@ -60,6 +68,7 @@ private:
         CLI::App* const command = app_.add_subcommand(name, description)->group("Commands");
         command->footer(examples)->fallthrough();
         declare(*command, *options);
+        for (CLI::Option* option : command->get_options()) refuse_empty(*option);
         command->parse_complete_callback(
             [this, options] { chosen_ = [this, options] { return run(*options, session_); }; });
     }
@@ -349,22 +358,6 @@ void command_line::prepare_session() const {
     }
 }
 
-// A reader of our output that goes away is an answer of write(), not a signal.
-class broken_pipe_ignored {
-public:
-    broken_pipe_ignored() {
-        struct sigaction ignore {};
-        ignore.sa_handler = SIG_IGN;
-        ::sigaction(SIGPIPE, &ignore, &before_);
-    }
-    ~broken_pipe_ignored() { ::sigaction(SIGPIPE, &before_, nullptr); }
-    broken_pipe_ignored(const broken_pipe_ignored&) = delete;
-    broken_pipe_ignored& operator=(const broken_pipe_ignored&) = delete;
-
-private:
-    struct sigaction before_ {};
-};
-
 int run_guarded(session& s, int argc, char** argv) {
     try {
         command_line line(s);
@@ -386,7 +379,7 @@ int run_guarded(session& s, int argc, char** argv) {
 }  // namespace cli
 
 int run_command_line(int argc, char** argv, std::vector<projection> projections) {
-    const cli::broken_pipe_ignored pipes;
+    const cli::process_guard process;
     cli::session s;
     s.projections = std::move(projections);
     try {

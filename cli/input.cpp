@@ -90,10 +90,6 @@ bool line_reader::fill() {
     buffer_.resize(before + chunk);
     const std::size_t got = file_.read({buffer_.data() + before, chunk}, stop_);
     buffer_.resize(before + got);
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-    if (bytes_read_ == 0 && buffer_.starts_with(byte_order_mark)) {
-        buffer_.erase(0, byte_order_mark.size());
-    }
     bytes_read_ += got;
     return got > 0;
 }
@@ -115,6 +111,10 @@ std::optional<line_reader::line> line_reader::next_of_any_kind() {
         if (!found && start_ == buffer_.size() && !skipping_) return std::nullopt;
         const std::size_t stop = found ? end : buffer_.size();
         line result{++number_, std::string_view(buffer_).substr(start_, stop - start_), skipping_};
+        constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+        if (number_ == 1 && result.text.starts_with(byte_order_mark)) {
+            result.text.remove_prefix(byte_order_mark.size());
+        }
         if (result.text.size() > line_bytes_max) result.too_long = true;
         if (result.too_long) result.text = {};
         start_ = scanned_ = found ? end + 1 : stop;

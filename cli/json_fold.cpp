@@ -175,8 +175,8 @@ bool change(const operation& o, json& row, event_values& e) {
             change_set(o, row, *value, whose);
             break;
         default:
-            if (holds_huge_integer(*value)) {
-                fail(o, fmt::format("{} holds an integer beyond 64 bits, which would lose digits; "
+            if (holds_huge_number(*value)) {
+                fail(o, fmt::format("{} holds a number beyond 64 bits, which would lose digits; "
                                     "send it as text",
                                     whose));
             }

@@ -99,7 +99,7 @@ value_source read_value(const node& n) {
     }
     n.expect_members({"literal"});
     if (!n.has("literal")) n.refuse("has no \"literal\"");
-    if (holds_huge_integer(n.value())) n.refuse("holds an integer beyond 64 bits");
+    if (holds_huge_number(n.value())) n.refuse("holds a number beyond 64 bits");
     return n.value()["literal"];
 }
 
@@ -129,7 +129,7 @@ condition read_condition(const node& n) {
     const node wanted = n.at("equals");
     if (wanted.value().is_structured())
         wanted.refuse("compare with text, a number, true, false or null");
-    if (holds_huge_integer(wanted.value())) wanted.refuse("is an integer beyond 64 bits");
+    if (holds_huge_number(wanted.value())) wanted.refuse("is a number beyond 64 bits");
     return path_equals{std::move(path), wanted.value()};
 }
 

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "idem/error.hpp"
+#include "idem/limits.hpp"
 
 namespace idem::cli {
 namespace {
@@ -17,6 +21,7 @@ public:
 
     json take() && { return std::move(root_); }
     const std::string& fault() const noexcept { return fault_; }
+    bool overflowed() const noexcept { return overflowed_; }  // at a number like 1e400
 
     bool null() override { return add(nullptr); }
     bool boolean(bool value) override { return add(value); }
@@ -42,6 +47,8 @@ public:
     }
     bool parse_error(std::size_t, const std::string&,
                      const nlohmann::detail::exception& fault) override {
+        constexpr int number_overflow = 406;
+        overflowed_ = fault.id == number_overflow;
         // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
         const std::string_view text = fault.what();
         const std::size_t end = text.find("] ");
@@ -69,6 +76,10 @@ private:
         return true;
     }
     bool open(json value) {
+        if (open_.size() >= limits::json_depth_max) {
+            fault_ = fmt::format("nested deeper than {}, the limit", limits::json_depth_max);
+            return false;
+        }
         open_.push_back(place(std::move(value)));
         return true;
     }
@@ -82,19 +93,50 @@ private:
     std::vector<json*> open_;  // a parent does not move while a child is open
     std::string name_;
     std::string fault_;
+    bool overflowed_ = false;
 };
+
+// The text with a huge integer in place of each number beyond the range of doubles. `text` is valid
+// JSON up to the first of them.
+std::string with_huge_integers(std::string_view text) {
+    constexpr std::string_view huge = "100000000000000000000";
+    std::string replaced;
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t end = at + 1;
+        if (text[at] == '"') {
+            while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+            end = std::min(end + 1, text.size());
+        } else if (text[at] == '-' || (text[at] >= '0' && text[at] <= '9')) {
+            end = std::min(text.find_first_not_of("+-.0123456789eE", at), text.size());
+            double value = 0;
+            const auto fault = std::from_chars(text.data() + at, text.data() + end, value).ec;
+            if (fault == std::errc::result_out_of_range &&
+                std::isinf(std::strtod(std::string(text.substr(at, end - at)).c_str(), nullptr))) {
+                replaced += huge;
+                at = end;
+                continue;
+            }
+        }
+        replaced += text.substr(at, end - at);
+        at = end;
+    }
+    return replaced;
+}
 
 }  // namespace
 
 json parse_json(std::string_view text, repeated_members repeated) {
     value_builder builder(repeated);
-    if (!json::sax_parse(text, &builder)) throw error(errc::invalid_input, builder.fault());
-    return std::move(builder).take();
+    if (json::sax_parse(text, &builder)) return std::move(builder).take();
+    if (!builder.overflowed()) throw error(errc::invalid_input, builder.fault());
+    value_builder again(repeated);
+    if (json::sax_parse(with_huge_integers(text), &again)) return std::move(again).take();
+    throw error(errc::invalid_input, again.fault());
 }
 
-bool holds_huge_integer(const json& value) {
+bool holds_huge_number(const json& value) {
     if (value.is_binary()) return true;
-    return value.is_structured() && std::any_of(value.begin(), value.end(), holds_huge_integer);
+    return value.is_structured() && std::any_of(value.begin(), value.end(), holds_huge_number);
 }
 
 std::optional<wide_integer> as_integer(const json& value) {
@@ -126,7 +168,7 @@ std::string_view kind_name(const json& value) {
         case json::value_t::number_float:
             return "a real number";
         case json::value_t::binary:
-            return "an integer beyond 64 bits";
+            return "a number beyond what 64 bits hold";
         default:
             return "null";
     }

@@ -15,9 +15,10 @@ using json = nlohmann::json;
 enum class repeated_members : std::uint8_t { last_counts, refused };
 
 // Throws invalid_input with line and column. An integer beyond 64 bits, which `json` would round,
-// becomes a binary value with its digits: holds_huge_integer() finds it before it is used.
+// or a number beyond the range of doubles becomes a binary value: holds_huge_number() finds it
+// before it is used.
 json parse_json(std::string_view text, repeated_members repeated);
-bool holds_huge_integer(const json& value);
+bool holds_huge_number(const json& value);
 
 // Wide enough for the sum of any two 64-bit integers, signed or not.
 __extension__ typedef __int128 wide_integer;

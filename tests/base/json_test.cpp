@@ -139,6 +139,12 @@ TEST_CASE("numbers are compared by value") {
     CHECK_FALSE(same("1e400", "1e401"));
     CHECK_FALSE(same("1e-999999999999999999999", "0"));
     CHECK_FALSE(same("1e999999999999999999999", "0"));
+    CHECK_FALSE(same("1e9000000000000", "1e9000000000001"));
+    CHECK_FALSE(same("1.5e-9223372036854775808", "1.5e-9223372036854775807"));
+    CHECK(same("1.5e-9223372036854775808", "1.5e-9223372036854775808"));
+    CHECK(same("0e-9223372036854775809", "0"));
+    CHECK_FALSE(
+        same("1152921504606846976", "1152921504606846976.0"));  // beyond 2^53: see the header
     CHECK_FALSE(same("1", "\"1\""));
     CHECK_FALSE(same("0", "false"));
 }

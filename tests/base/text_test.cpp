@@ -31,6 +31,9 @@ TEST_CASE("base64 goes round, and has one spelling for each value") {
         CAPTURE(bad);
         CHECK_FALSE(text::decode_base64(bad));
     }
+    for (const idem::timestamp end : {idem::timestamp::min(), idem::timestamp::max()}) {
+        CHECK(idem::parse_timestamp(idem::to_string(end)) == end);
+    }
     CHECK(rc::check("round trip", [](const std::string& bytes) {
         RC_ASSERT(text::decode_base64(text::encode_base64(bytes)) == bytes);
     }));
@@ -51,11 +54,11 @@ TEST_CASE("times read and print as RFC 3339") {
     CHECK(round("1969-12-31T23:59:59.75Z") == "1969-12-31T23:59:59.75Z");
     CHECK(round("2016-12-31T23:59:60Z") == "2017-01-01T00:00:00Z");
     CHECK(round("2020-02-29T00:00:00-00:30") == "2020-02-29T00:30:00Z");
-    for (const char* bad :
-         {"", "2018", "2018-06-14", "2018-02-30T00:00:00Z", "2018-06-14T24:00:00Z",
-          "2018-06-14T15:00:00", "2018-06-14T15:00:00.Z", "2018-06-14T15:00:00Zx",
-          "2018-06-14T15:00:00+25:00", "9999-01-01T00:00:00Z", "1000-01-01T00:00:00Z",
-          "2018-6-14T15:00:00Z"}) {
+    for (const char* bad : {"", "2018", "2018-06-14", "2018-02-30T00:00:00Z",
+                            "2018-06-14T24:00:00Z", "2018-06-14T15:00:00", "2018-06-14T15:00:00.Z",
+                            "2018-06-14T15:00:00Zx", "2018-06-14T15:00:00+25:00",
+                            "9999-01-01T00:00:00Z", "1000-01-01T00:00:00Z", "2018-6-14T15:00:00Z",
+                            "2262-04-11T23:47:16.854775808Z", "1677-09-21T00:12:43.145224191Z"}) {
         CAPTURE(bad);
         CHECK_THROWS_AS(idem::parse_timestamp(bad), idem::error);
     }

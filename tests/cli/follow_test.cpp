@@ -51,6 +51,18 @@ TEST_CASE("each of several followers hears of every commit, however close they c
     }
 }
 
+TEST_CASE("a follower of a store that is taken away says so") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1));
+    running_command follower({"log", store, "--follow"});
+    follower.read_line();
+    std::filesystem::remove_all(scratch / "s.idem");
+    const auto end = follower.wait();
+    CHECK(end.exit_code == 1);
+    CHECK(end.err.find("removed or replaced") != std::string::npos);
+}
+
 TEST_CASE("a follower filters, and ends after --limit events") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";

@@ -1,10 +1,13 @@
 // idem import: streams of any length and quality.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
 
+#include "input.hpp"
 #include "run_command.hpp"
 #include "scratch_folder.hpp"
 
@@ -234,4 +237,18 @@ TEST_CASE("on a terminal import draws its progress and clears it again" *
     CHECK(result.out.find("5,000 appended, 0 duplicate") != std::string::npos);
     CHECK(result.out.find(" % [") != std::string::npos);
     CHECK(result.out.find("\r\x1b[K") != std::string::npos);
+}
+
+TEST_CASE("a byte order mark is skipped, in however many pieces it comes") {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_DIRECT) == 0);  // a read takes what one write gave
+    for (const std::string piece : {"\xef", "\xbb", "\xbf{", "}\n", "\xef\xbb\xbf{}\n"}) {
+        REQUIRE(::write(ends[1], piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()));
+    }
+    ::close(ends[1]);
+    const idem::cli::input_file file("/dev/fd/" + std::to_string(ends[0]));
+    idem::cli::line_reader lines(file);
+    CHECK(lines.next()->text == "{}");
+    CHECK(lines.next()->text == "\xef\xbb\xbf{}");  // at the beginning alone
+    ::close(ends[0]);
 }

@@ -268,19 +268,6 @@ TEST_CASE("integers of 64 bits stay exact, larger ones are refused where they ar
     CHECK(refused.err.find("64 bits") != std::string::npos);
 }
 
-TEST_CASE("a number beyond a double's range is told, not taken for a missing value") {
-    const scratch_folder scratch;
-    const std::string store = scratch / "s.idem";
-    const std::string file = scratch / "p.json";
-    std::ofstream(file) << R"({"name":"p","key":"stream","on":{"T":{"do":[
-        {"set":"a","value":"data.a","optional":true}]}}})";
-    run_command({"append", store},
-                line_of{.id = "1", .stream = "u", .type = "T", .data = R"({"x":1e400})"}.str());
-    const auto refused = run_command({"state", store, file});
-    CHECK(refused.exit_code == 1);
-    CHECK(refused.err.find("1e400") != std::string::npos);
-}
-
 TEST_CASE("a store that may only be read is replayed instead") {
     const bank b;
     run_command({"state", b.store, b.file});
@@ -303,4 +290,29 @@ TEST_CASE("an unknown projection is told with what there is to do") {
     const auto broken = run_command({"state", b.store, b.file});
     CHECK(broken.exit_code == 2);
     CHECK(broken.err.find("accounts.json") != std::string::npos);
+}
+
+TEST_CASE("a number beyond the range of doubles stands in the way of those alone who use it") {
+    const bank b;
+    run_command({"append", b.store}, bank_line(9, "Measured", R"({"n":1,"big":[-1e400,"1e400"]})"));
+    const auto rows_of = [&](const std::string& path) {
+        b.define(R"({"name":"m","version":1,"key":"stream","on":{"Measured":{"do":[{"set":"v",)"
+                 R"("value":")" +
+                 path + R"("}]}}})");
+        run_command({"state", b.store, b.file});
+        return run_command({"replay", b.store, b.file});
+    };
+    CHECK(rows_of("data.n").exit_code == 0);
+    const auto used = rows_of("data.big");
+    CHECK(used.exit_code != 0);
+    CHECK(used.err.find("beyond 64 bits") != std::string::npos);
+}
+
+TEST_CASE("a definition nested without end is refused") {
+    const bank b;
+    b.define(R"({"name":"m","key":"stream","on":{"*":{"do":[{"set":"v","value":)" +
+             std::string(50'000, '[') + std::string(50'000, ']') + "}]}}}");
+    const auto refused = run_command({"state", b.store, b.file});
+    CHECK(refused.exit_code == 2);
+    CHECK(refused.err.find("nested deeper than 128") != std::string::npos);
 }

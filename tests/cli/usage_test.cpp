@@ -1,6 +1,8 @@
 // Wrong usage: exit code 2, one line that says what would be right, nothing done.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "run_command.hpp"
 #include "scratch_folder.hpp"
 
@@ -55,6 +57,54 @@ TEST_CASE("an option given twice, and a position for an id, are told in plain wo
               .err.find("--limit was given more than once") != std::string::npos);
     CHECK(run_command({"log", store, "--limit", "x"}).err.find("convert") == std::string::npos);
     CHECK(run_command({"why", store, "1"}).err.find("idem show") != std::string::npos);
+}
+
+TEST_CASE("an empty value is not taken for none, which would drop a condition") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, numbered_line(1));
+    const std::vector<std::vector<std::string>> commands{
+        {"append", store, "--expect", ""}, {"log", store, "--to", ""},
+        {"log", store, "--stream", ""},    {"log", store, "--type", ""},
+        {"state", store, "p", ""},         {"append", ""}};
+    for (const auto& command : commands) {
+        CAPTURE(command[0]);
+        const auto result = run_command(command, numbered_line(2));
+        CHECK(result.exit_code == 2);
+        CHECK(result.out == "");
+        CHECK(result.err.find("empty") != std::string::npos);
+    }
+    CHECK(json_lines(run_command({"export", store}).out).size() == 1);
+}
+
+TEST_CASE("started without standard streams, a command writes to no file that it opened") {
+    const scratch_folder scratch;
+    const auto shell = [&](const std::string& name, const std::string& more) {
+        const std::string text =
+            std::string(IDEM_COMMAND) + " append " + std::string(scratch / name) + " " + more;
+        return run_command({"-c", text}, command_setting{.program = "/bin/sh"});
+    };
+    std::ofstream(scratch / "in.jsonl") << numbered_line(1);
+    const std::string in = scratch / "in.jsonl";
+    CHECK(shell("a", in + " >&-").exit_code == 1);
+    CHECK(shell("b", in + " <&- >&- 2>&-").exit_code == 1);
+    CHECK(shell("c", "<&-").exit_code == 1);
+    for (const char* name : {"a", "b"}) {
+        CHECK(json_lines(run_command({"export", scratch / name}).out).size() == 1);
+    }
+}
+
+TEST_CASE("a limit on the size of files is an error, not a signal") {
+    const scratch_folder scratch;
+    std::string lines;
+    for (std::uint64_t n = 0; n < 5000; ++n) lines += numbered_line(n);
+    const std::string text = "ulimit -f 1000; exec " + std::string(IDEM_COMMAND) + " import " +
+                             std::string(scratch / "s.idem");
+    const auto result =
+        run_command({"-c", text}, command_setting{.input = lines, .program = "/bin/sh"});
+    CHECK(result.exit_code == 1);
+    CHECK(result.err.find("no_space") != std::string::npos);
+    CHECK(run_command({"verify", scratch / "s.idem"}).exit_code == 0);
 }
 
 TEST_CASE("each command explains itself, examples first") {

@@ -112,6 +112,20 @@ TEST_CASE("whatever page of the file is zeroed or scrambled, verify answers and 
         const auto result = run_command({"verify", scratch / "s.idem"});
         check_answer(result);
         if (result.exit_code == 4) ++found;
+        // The other commands may not know what it is, but they do not die of it either, nor keep
+        // silent about what they could not read.
+        for (const char* command : {"export", "streams", "stats", "backup"}) {
+            CAPTURE(command);
+            std::vector<std::string> arguments{command, scratch / "s.idem"};
+            if (command == std::string("backup")) arguments.push_back(scratch / "copy");
+            const auto other = run_command(arguments);
+            CHECK((other.exit_code == 0 || other.exit_code == 1));
+            if (other.exit_code == 1) CHECK(other.err.find("idem: ") != std::string::npos);
+            if (other.exit_code == 1) continue;
+            if (command == std::string("export")) CHECK(json_lines(other.out).size() == 400);
+            if (command == std::string("backup")) CHECK(result.exit_code == 0);
+            std::filesystem::remove_all(scratch / "copy");
+        }
     }
     CHECK(found > 0);
     write_whole(file, sound);

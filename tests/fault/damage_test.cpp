@@ -26,6 +26,17 @@ std::set<std::string> kinds_of(const idem::verify_report& report) {
     return kinds;
 }
 
+std::string whole_file(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// How LMDB writes the key of a leaf: no flags, 8 bytes, the position.
+std::string log_key(std::uint64_t position) {
+    std::string key("\0\0\x8\0", 4);
+    return key.append(reinterpret_cast<const char*>(&position), sizeof position);
+}
+
 struct sample_store {
     sample_store() {
         idem::store store(path);
@@ -43,6 +54,17 @@ struct sample_store {
         const auto tables = idem::log_tables::open(*env);
         idem::storage::write(
             *env, [&](idem::storage::write_transaction& txn) { change(txn, tables, *env); });
+    }
+    // Wherever the bytes stand in the file.
+    void replace(const std::string& these, const std::string& by) const {
+        std::string bytes = whole_file(path / "data.mdb");
+        std::size_t count = 0;
+        for (auto at = bytes.find(these); at != std::string::npos; at = bytes.find(these, at)) {
+            bytes.replace(at, these.size(), by);
+            ++count;
+        }
+        REQUIRE(count > 0);
+        std::ofstream(path / "data.mdb", std::ios::binary | std::ios::trunc) << bytes;
     }
     std::set<std::string> kinds(const idem::verify_options& options = {}) const {
         return kinds_of(idem::verify(path, options));
@@ -140,6 +162,46 @@ TEST_CASE("damage of each kind is found and named") {
         CHECK(sample.kinds() == kinds{});
         CHECK(sample.kinds({.projections = {&other, 1}}) == kinds{"state_mismatch"});
     }
+}
+
+TEST_CASE("a key that changed in the file ends no reading early") {
+    sample_store sample;
+    const auto read = [&](idem::direction direction) {
+        std::uint64_t events = 0;
+        idem::query select;
+        select.direction = direction;
+        const idem::store store(sample.path, {.read_only = true});
+        CHECK_THROWS_AS(store.read(select, [&](const auto&) { ++events; }), idem::error);
+        return events;
+    };
+    SUBCASE("to a position beyond the end") {
+        sample.replace(log_key(20), log_key(20 + (1ULL << 40)));
+        CHECK(read(idem::direction::forwards) == 19);
+        CHECK(read(idem::direction::backwards) == 30);
+    }
+    SUBCASE("the last one, to a position beyond the end") {
+        sample.replace(log_key(50), log_key(50 + (1ULL << 40)));
+        CHECK(read(idem::direction::forwards) == 49);
+        CHECK(read(idem::direction::backwards) == 0);
+    }
+    SUBCASE("the last one, to a lower position") {
+        sample.replace(log_key(50), log_key(46));
+        CHECK(read(idem::direction::forwards) == 49);
+        CHECK(read(idem::direction::backwards) == 0);
+        CHECK_THROWS_AS(idem::store(sample.path).append(numbered_event(77)), idem::error);
+    }
+    CHECK(sample.kinds().contains("position_gap"));
+    idem::store store(sample.path);
+    CHECK_THROWS_AS(store.backup(sample.folder / "copy"), idem::error);
+    CHECK_FALSE(std::filesystem::exists(sample.folder / "copy"));
+}
+
+TEST_CASE("rows in disorder are told, and not walked in a circle") {
+    sample_store sample;
+    sample.replace(std::string("\0\0\2\0s1", 6), std::string("\0\0\2\0s3", 6));
+    const idem::store store(sample.path, {.read_only = true});
+    CHECK_THROWS_WITH_AS(store.state("counts").for_each([](auto, auto) {}),
+                         doctest::Contains("out of order"), idem::error);
 }
 
 TEST_CASE("a walk over many faults stops at its limit and says so") {

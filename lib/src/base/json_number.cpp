@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 namespace idem::json {
 namespace {
@@ -15,27 +16,30 @@ struct decimal {
     std::int64_t exponent = 0;  // power of ten of the last digit
 };
 
-constexpr std::int64_t exponent_max = 1'000'000'000'000;  // beyond any text that can be here
+constexpr std::int64_t exponent_max = 1'000'000'000'000;
 
-std::int64_t parse_exponent(std::string_view text) {
+// Nothing beyond exponent_max, which no serializer writes and no digits make up for.
+std::optional<std::int64_t> parse_exponent(std::string_view text) {
     if (!text.empty() && text.front() == '+') text.remove_prefix(1);
     std::int64_t value = 0;
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (fault == std::errc::result_out_of_range || std::abs(value) > exponent_max) {
-        return text.front() == '-' ? -exponent_max : exponent_max;
-    }
+    if (fault != std::errc() || value > exponent_max || value < -exponent_max) return std::nullopt;
     return value;
 }
 
-// The exact value of a spelling.
-decimal parse_decimal(std::string_view raw) {
+// The exact value of a spelling; nothing where its exponent is beyond exponent_max, unless it is
+// zero.
+std::optional<decimal> parse_decimal(std::string_view raw) {
     decimal d;
+    bool out_of_range = false;
     if (raw.front() == '-') {
         d.negative = true;
         raw.remove_prefix(1);
     }
     if (const auto e = raw.find_first_of("eE"); e != std::string_view::npos) {
-        d.exponent = parse_exponent(raw.substr(e + 1));
+        const auto exponent = parse_exponent(raw.substr(e + 1));
+        out_of_range = !exponent;
+        d.exponent = exponent.value_or(0);
         raw = raw.substr(0, e);
     }
     if (const auto point = raw.find('.'); point != std::string_view::npos) {
@@ -50,6 +54,7 @@ decimal parse_decimal(std::string_view raw) {
         d.digits.pop_back();
         ++d.exponent;
     }
+    if (out_of_range && !d.digits.empty()) return std::nullopt;
     return d;
 }
 
@@ -69,16 +74,17 @@ bool is_large_integer(std::string_view raw, const decimal& exact) {
 }  // namespace
 
 std::string canonical_number(std::string_view raw) {
-    const decimal exact = parse_decimal(raw);
-    if (exact.digits.empty() || is_large_integer(raw, exact)) return print(exact);
+    const auto exact = parse_decimal(raw);
+    if (!exact) return std::string(raw);
+    if (exact->digits.empty() || is_large_integer(raw, *exact)) return print(*exact);
     double value = 0;
     const auto [end, fault] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
-    if (fault != std::errc() || !std::isfinite(value)) return print(exact);
+    if (fault != std::errc() || !std::isfinite(value)) return print(*exact);
     std::array<char, 32> shortest{};
     const auto [last, no_fault] = std::to_chars(shortest.data(), shortest.data() + shortest.size(),
                                                 value, std::chars_format::scientific);
     return print(
-        parse_decimal({shortest.data(), static_cast<std::size_t>(last - shortest.data())}));
+        *parse_decimal({shortest.data(), static_cast<std::size_t>(last - shortest.data())}));
 }
 
 }  // namespace idem::json

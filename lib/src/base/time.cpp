@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <limits>
+#include <optional>
 
 #include "base/text.hpp"
 #include "idem/cloudevents.hpp"
@@ -36,12 +36,24 @@ public:
         if (at_ != text_.size()) fail("something follows the time");
         const seconds whole = sys_days(date).time_since_epoch() + hours(hour) + minutes(minute) +
                               seconds(second) - ahead;
-        constexpr auto last = duration_cast<seconds>(nanoseconds::max()) - seconds(1);
-        if (whole > last || whole < -last) fail("beyond the years 1678 to 2261");
-        return timestamp(nanoseconds(whole) + part);
+        const std::optional<timestamp> time = sum(whole, part);
+        if (!time) fail("beyond the years 1677 to 2262");
+        return *time;
     }
 
 private:
+    // Nothing where 64 bits of nanoseconds do not hold it. `part` is less than a second.
+    static std::optional<timestamp> sum(seconds whole, nanoseconds part) {
+        std::int64_t all = 0;
+        // Towards zero first: the earliest second is not whole.
+        const std::int64_t back = whole.count() < 0 && part.count() > 0 ? 1 : 0;
+        if (__builtin_mul_overflow(whole.count() + back, std::int64_t{1'000'000'000}, &all) ||
+            __builtin_add_overflow(all, part.count() - back * 1'000'000'000, &all)) {
+            return std::nullopt;
+        }
+        return timestamp(nanoseconds(all));
+    }
+
     nanoseconds fraction() {
         if (at_ >= text_.size() || text_[at_] != '.') return nanoseconds(0);
         ++at_;

@@ -152,6 +152,13 @@ log_head read_log_head(const storage::transaction& txn, const log_tables& tables
     const auto last = cursor.last();
     if (!last) return {};
     const std::uint64_t position = storage::integer_key(last->first);
+    if (const auto records = txn.stats(tables.log).entries; records != position) {
+        throw error(errc::corrupt,
+                    fmt::format("the log has {} records up to position {}; run `idem verify` and "
+                                "restore a backup",
+                                records, position),
+                    {.position = position});
+    }
     const stamp s = record_reader::open(last->second, position).stamp();
     return {position, s.clock, s.counter};
 }

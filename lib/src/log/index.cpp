@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -39,6 +40,13 @@ log_tables log_tables::open(storage::environment& env) {
     return {required(log_name, storage::key_order::integer),
             required(ids_name, storage::key_order::bytes),
             required(streams_name, storage::key_order::bytes)};
+}
+
+std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {
+    storage::cursor cursor(txn, tables.log);
+    const auto last = cursor.last();
+    if (!last) return 0;
+    return std::max(storage::integer_key(last->first), txn.stats(tables.log).entries);
 }
 
 std::string_view position_bytes(const std::uint64_t& position) noexcept {

@@ -21,6 +21,10 @@ struct log_tables {
     static log_tables open(storage::environment& env);  // throws not_a_store where one is missing
 };
 
+// The last position of the log. In a damaged log, where they differ, the higher of what its keys and
+// the number of its records say: a walk up to there meets the damage.
+std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables);
+
 // Positions as they stand in the indexes: 8 bytes, little-endian.
 std::string_view position_bytes(const std::uint64_t& position) noexcept;
 std::uint64_t read_position(std::string_view bytes);

@@ -40,19 +40,24 @@ void prefetch_next(std::string_view record) {
 class range_pass final : public log_pass {
 public:
     range_pass(const log_tables& tables, const query& select)
-        : tables_(tables), select_(select), filters_(has_filter(select)) {
-        next_ = forwards() ? std::max<std::uint64_t>(select.from, 1) : select.to;
+        : tables_(tables),
+          select_(select),
+          filters_(has_filter(select)),
+          first_(std::max<std::uint64_t>(select.from, 1)) {
+        next_ = forwards() ? first_ : select.to;
         covered_ = forwards() ? next_ - 1 : next_;
     }
 
     bool run(const storage::transaction& txn, const visit_event& visit) override {
+        if (select_.limit == 0) return false;
+        const std::uint64_t end = std::min(head_of(txn, tables_), select_.to);
+        if (!forwards()) next_ = std::min(next_, end);
         storage::cursor cursor(txn, tables_.log);
         read_slice slice;
-        for (auto entry = start(cursor); entry;
+        for (auto entry = cursor.seek(next_); next_ >= first_ && next_ <= end;
              entry = forwards() ? cursor.next() : cursor.previous()) {
-            const std::uint64_t position = storage::integer_key(entry->first);
-            if (position > select_.to || position < select_.from) return false;
-            if (position != next_) throw_gap(next_);
+            const std::uint64_t position = next_;
+            if (!entry || storage::integer_key(entry->first) != position) throw_gap(position);
             if (forwards()) prefetch_next(entry->second);
             const event_view e = record_reader::open(entry->second, position);
             covered_ = position;
@@ -71,18 +76,10 @@ private:
     }
     bool forwards() const { return select_.direction == direction::forwards; }
 
-    std::optional<storage::entry> start(storage::cursor& cursor) {
-        if (select_.limit == 0) return std::nullopt;
-        if (forwards()) return cursor.seek(next_);
-        const auto last = cursor.last();
-        if (!last) return std::nullopt;
-        next_ = std::min(next_, storage::integer_key(last->first));
-        return cursor.seek(next_);
-    }
-
     const log_tables tables_;
     const query select_;
     const bool filters_;
+    const std::uint64_t first_;
     std::uint64_t next_;
     std::uint64_t taken_ = 0;
 };

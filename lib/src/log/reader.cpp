@@ -26,12 +26,6 @@ bool query::matches(const event_view& e) const noexcept {
     return !until || e.time() < *until;
 }
 
-std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {
-    storage::cursor cursor(txn, tables.log);
-    const auto last = cursor.last();
-    return last ? storage::integer_key(last->first) : 0;
-}
-
 std::uint64_t log_reader::head() const {
     const storage::read_transaction txn(*env_);
     return head_of(txn, tables_);
@@ -116,12 +110,20 @@ store::page log_reader::read_page(const query& select) const {
     store::page page;
     std::size_t bytes = 0;
     bool full = false;
-    const std::uint64_t covered = read(select, [&](const event_view& e) {
-        page.events.push_back(e.to_owned());
-        bytes += e.data().size() + sizeof(recorded_event);
-        full = bytes >= page_bytes || page.events.size() >= page_events;
-        return !full;
-    });
+    std::uint64_t covered = 0;
+    try {
+        covered = read(select, [&](const event_view& e) {
+            page.events.push_back(e.to_owned());
+            bytes += e.data().size() + sizeof(recorded_event);
+            full = bytes >= page_bytes || page.events.size() >= page_events;
+            return !full;
+        });
+    } catch (const error& e) {
+        // What is sound before the damage is worth having; the next page tells of it.
+        if (e.code() != errc::corrupt || page.events.empty()) throw;
+        full = true;
+        covered = page.events.back().position;
+    }
     if (!full || page.events.size() >= select.limit) return page;
     query next = select;
     if (select.limit != query{}.limit) next.limit -= page.events.size();
@@ -149,6 +151,7 @@ std::uint64_t log_reader::follow(const follow_options& options,
         const std::uint64_t end = head();
         if (end < select.from) {
             if (!options.wait) break;
+            env_->check_files();
             watch.wait(ticket, std::chrono::seconds(10));
             continue;
         }

@@ -44,7 +44,4 @@ private:
     log_tables tables_;
 };
 
-// The last position of the log.
-std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables);
-
 }  // namespace idem

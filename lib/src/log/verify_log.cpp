@@ -18,9 +18,11 @@ namespace {
 constexpr std::string_view restore_advice = "restore a backup";
 constexpr std::string_view rebuild_advice = "export the store and import it into a new one";
 
-// Reads in short transactions, so that a verification of a store in use does not pin it.
+// Visits so many entries and no more, whatever their keys are: what follows was added since. Reads
+// in short transactions, so that a verification of a store in use does not pin it.
 template <class Step>
-void walk(storage::environment& env, storage::table table, bool integer_keys, Step&& step) {
+void walk(storage::environment& env, storage::table table, bool integer_keys, std::uint64_t entries,
+          Step&& step) {
     std::string resume;
     bool more = true;
     while (more) {
@@ -36,7 +38,7 @@ void walk(storage::environment& env, storage::table table, bool integer_keys, St
         }
         more = false;
         for (; entry; entry = cursor.next()) {
-            if (!step(txn, *entry)) return;
+            if (entries-- == 0 || !step(txn, *entry)) return;
             if (slice.over()) {
                 resume = entry->first;
                 more = true;
@@ -56,14 +58,19 @@ public:
             const storage::read_transaction txn(env_);
             head_ = head_of(txn, tables_);
         }
-        walk(env_, tables_.log, true, [this](const auto& txn, const storage::entry& entry) {
+        walk(env_, tables_.log, true, head_, [&](const auto& txn, const storage::entry& entry) {
             const std::uint64_t position = storage::integer_key(entry.first);
-            if (position > head_) return false;  // appended since
             check_order(position);
+            check_seek(txn, position, entry.second);
             check_event(txn, position, entry.second);
             if (position % 4096 == 0) found_.progress(position, head_);
             return !found_.full();
         });
+        if (!found_.full() && next_ != head_ + 1) {
+            found_.add({"position_gap", next_, "",
+                        fmt::format("the log ends at position {}, and should at {}; {}", next_ - 1,
+                                    head_, restore_advice)});
+        }
         // Each event was found in each index under its own key, so an index of as many entries as
         // there are events holds nothing else. Only where that does not add up is it searched.
         if (!found_.full()) find_orphans(tables_.ids, "id_orphan");
@@ -80,6 +87,17 @@ private:
                                     restore_advice)});
         }
         next_ = position + 1;
+    }
+
+    // Those who read the log from some position on do not come from the record before.
+    void check_seek(const storage::transaction& txn, std::uint64_t position,
+                    std::string_view record) {
+        const auto found = txn.get(tables_.log, position);
+        if (found && found->data() == record.data()) return;
+        found_.add({"position_gap", position, "",
+                    fmt::format("the record of position {} is there and is not found by its "
+                                "position; {}",
+                                position, rebuild_advice)});
     }
 
     void check_event(const storage::transaction& txn, std::uint64_t position,
@@ -129,11 +147,13 @@ private:
     }
 
     void find_orphans(storage::table index, const char* kind) {
+        std::uint64_t entries = 0;
         {
             const storage::read_transaction txn(env_);
-            if (txn.stats(index).entries == txn.stats(tables_.log).entries) return;
+            entries = txn.stats(index).entries;
+            if (entries == txn.stats(tables_.log).entries) return;
         }
-        walk(env_, index, false, [&](const auto& txn, const storage::entry& entry) {
+        walk(env_, index, false, entries, [&](const auto& txn, const storage::entry& entry) {
             if (!points_to_its_event(txn, index, entry)) {
                 found_.add({kind, std::nullopt, text::shown(entry.first),
                             fmt::format("the index entry {} names no event; {}",

@@ -26,6 +26,11 @@ struct state::source {
         }
         return std::move(*found);
     }
+    [[noreturn]] void throw_damage(std::string_view what, std::string_view where) const {
+        throw error(errc::corrupt,
+                    fmt::format("{}@{}: {} {}; run `idem verify` and restore a backup", name,
+                                version, what, text::shown(where)));
+    }
 };
 
 state make_state(const projection_place& place, const projection_record& record,
@@ -91,7 +96,11 @@ row_page state::rows(std::string_view first, std::size_t limit, bool after) cons
     auto entry = first.empty() ? cursor.first() : cursor.seek(first);
     if (after && entry && entry->first == first) entry = cursor.next();
     std::size_t bytes = 0;
+    std::string_view last = after ? first : std::string_view();
     for (; entry && page.rows.size() < limit && bytes < page_bytes; entry = cursor.next()) {
+        // Damaged pages may lead in a circle.
+        if (entry->first <= last) source_->throw_damage("rows are out of order at", entry->first);
+        last = entry->first;
         page.rows.emplace_back(entry->first, entry->second);
         bytes += entry->first.size() + entry->second.size();
     }
@@ -111,7 +120,11 @@ std::uint64_t state::for_each(
 }
 
 std::string state::row_to_json(std::string_view row) const {
-    if (source_->row_to_json) return source_->row_to_json(row);
+    if (source_->row_to_json) {
+        std::string printed = source_->row_to_json(row);
+        if (json::check(printed)) source_->throw_damage("this row is no JSON:", printed);
+        return printed;
+    }
     if (!json::check(row)) return std::string(row);
     return text::invalid_utf8(row) ? to_json_string(to_base64(row)) : to_json_string(row);
 }

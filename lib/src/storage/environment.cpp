@@ -96,6 +96,7 @@ std::uint64_t file_bytes_of(const std::filesystem::path& folder) noexcept {
 std::unique_ptr<environment::state> open_state(const std::filesystem::path& folder,
                                                const environment_options& options) {
     if (!options.allow_network_file_system) refuse_network_file_system(folder);
+    const low_descriptors_taken standard_streams_stay_free;
     auto s = std::make_unique<environment::state>(folder);
     s->options = options;
     const unsigned flags =
@@ -107,6 +108,9 @@ std::unique_ptr<environment::state> open_state(const std::filesystem::path& fold
         code = open_with_map(*s, flags | MDB_NOLOCK);
     }
     check(*s, code, "opening the store");
+    int data_file = -1;
+    mdb_env_get_fd(s->env, &data_file);
+    s->places.emplace(folder, data_file);
     check_file_end(*s);
     int dead = 0;
     mdb_reader_check(s->env, &dead);
@@ -252,6 +256,10 @@ void environment::copy_to(const std::filesystem::path& target) const {
     check(*state_, code, fmt::format("copying to {}", target.string()));
     sync_path(target / "data.mdb", O_RDONLY);
     sync_folder(target);
+}
+
+void environment::check_files() const {
+    check_in_place(*state_);
 }
 
 int environment::reclaim_readers() {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,13 +17,22 @@ struct file_end {
     bool misses_pages() const noexcept { return found < expected; }
 };
 
+int data_file(const environment::state& s) noexcept {
+    int file = -1;
+    mdb_env_get_fd(s.env, &file);
+    return file;
+}
+
 file_end measure(const environment::state& s) noexcept {
     MDB_envinfo info{};
     MDB_stat pages{};
     mdb_env_info(s.env, &info);
     mdb_env_stat(s.env, &pages);
     // The size last: the file of a commit is there before the commit counts.
-    return {pages.ms_psize, (info.me_last_pgno + 1) * pages.ms_psize, file_bytes_of(s.folder)};
+    struct stat file {};
+    ::fstat(data_file(s), &file);
+    return {pages.ms_psize, (info.me_last_pgno + 1) * pages.ms_psize,
+            static_cast<std::uint64_t>(file.st_size)};
 }
 
 class raw_transaction {
@@ -83,7 +93,7 @@ bool all_free(const environment::state& s, std::uint64_t first, std::uint64_t la
 }
 
 bool resize(const environment::state& s, std::uint64_t bytes) noexcept {
-    return ::truncate((s.folder / "data.mdb").c_str(), static_cast<off_t>(bytes)) == 0;
+    return ::ftruncate(data_file(s), static_cast<off_t>(bytes)) == 0;
 }
 
 }  // namespace

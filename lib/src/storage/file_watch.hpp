@@ -1,7 +1,8 @@
 // Wakes readers that wait for the next commit, whichever process makes it: whoever commits
 // announces it. Other processes hear of it by inotify, which tells when a writer of the data file
-// closes it, in one thread that runs only once somebody has waited. Where inotify is not to be had
-// (limits, odd file systems) the waiter looks again every quarter of a second.
+// closes it or somebody takes it away, in one thread that runs only once somebody has waited. Where
+// inotify is not to be had (limits, odd file systems) the waiter looks again every quarter of a
+// second.
 #pragma once
 
 #include <chrono>

@@ -5,12 +5,14 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -53,6 +55,46 @@ private:
     std::span<std::byte> map_;
 };
 
+// The files as they were when they were opened, found by their folder wherever that is moved.
+class file_places {
+public:
+    file_places(const std::filesystem::path& folder, int data_file);
+    ~file_places();
+    file_places(const file_places&) = delete;
+    file_places& operator=(const file_places&) = delete;
+
+    const char* missing() const noexcept;  // the name of one that was removed or replaced, or null
+
+private:
+    struct identity {
+        dev_t device = 0;
+        ino_t inode = 0;
+        bool operator==(const identity&) const = default;
+    };
+    identity find(const char* name) const noexcept;
+
+    int folder_;
+    identity data_;
+    identity lock_;
+};
+
+// Whoever opens the store after its lock file was removed makes a new one, and both would write.
+// LMDB notices nothing; so every write transaction asks. Throws io.
+void check_in_place(const environment::state& s);
+
+// While it lives, descriptors 0 to 2 are taken, in a process that was started without them: what is
+// opened meanwhile does not become standard output, which others print to.
+class low_descriptors_taken {
+public:
+    low_descriptors_taken() noexcept;
+    ~low_descriptors_taken();
+    low_descriptors_taken(const low_descriptors_taken&) = delete;
+    low_descriptors_taken& operator=(const low_descriptors_taken&) = delete;
+
+private:
+    std::array<bool, 3> taken_{};
+};
+
 struct environment::state {
     std::filesystem::path folder;
     environment_options options;
@@ -61,6 +103,7 @@ struct environment::state {
     std::unique_ptr<unfinished_folder> scratch;  // where this is one: its folder
     map_gate gate;
     residence resident;
+    std::optional<file_places> places;  // once it is open
     file_watch watch;
     std::atomic<std::uint32_t> begun = 0;  // read transactions; every so many, dead ones are sought
 

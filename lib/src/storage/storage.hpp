@@ -124,6 +124,10 @@ public:
     // Copies a consistent snapshot into the existing folder `target`, compacted, synced to disk.
     void copy_to(const std::filesystem::path& target) const;
 
+    // Throws io where the files were removed or replaced since they were opened. Writers need not
+    // ask: every write transaction does.
+    void check_files() const;
+
     // Releases the slots of dead processes; returns how many.
     int reclaim_readers();
 

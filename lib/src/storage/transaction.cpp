@@ -159,6 +159,13 @@ write_transaction::write_transaction(environment& env) : transaction(env) {
     }
     tables_known_ = s.tables_opened;
     handle_ = begin(s, 0, "beginning to write");
+    try {
+        check_in_place(s);
+    } catch (...) {
+        mdb_txn_abort(handle_);
+        leave_environment(s);
+        throw;
+    }
     s.writer_txn = this;
     s.writer = std::this_thread::get_id();
 }

@@ -1,5 +1,7 @@
 // The files of an environment are what the transactions take them for.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <optional>
 
@@ -27,6 +29,44 @@ std::optional<errc> code_of(Function&& function) {
 }
 
 }  // namespace
+
+TEST_CASE("nothing is written to an environment whose files were removed or replaced") {
+    const scratch_folder folder;
+    make(folder / "s");
+    const auto env = storage::environment::open(folder / "s", {});
+    const auto write = [&] {
+        return code_of([&] {
+            storage::write(*env, [&](storage::write_transaction& txn) {
+                txn.put(txn.open_table("t"), "key", "value");
+            });
+        });
+    };
+    CHECK(write() == std::nullopt);
+    std::filesystem::rename(folder / "s", folder / "elsewhere");  // the same files still
+    CHECK(write() == std::nullopt);
+    std::filesystem::rename(folder / "elsewhere/lock.mdb", folder / "lock.mdb");
+    CHECK(write() == errc::io);
+    std::filesystem::copy(folder / "lock.mdb", folder / "elsewhere/lock.mdb");
+    CHECK(write() == errc::io);
+    std::filesystem::rename(folder / "lock.mdb", folder / "elsewhere/lock.mdb");
+    CHECK(write() == std::nullopt);
+    std::filesystem::remove_all(folder / "elsewhere");
+    CHECK(write() == errc::io);
+    CHECK(code_of([&] { env->check_files(); }) == errc::io);
+}
+
+TEST_CASE("an environment opened without standard streams takes none of their places") {
+    const scratch_folder folder;
+    make(folder / "s");
+    const int kept = ::dup(STDIN_FILENO);
+    ::close(STDIN_FILENO);
+    {
+        const auto env = storage::environment::open(folder / "s", {});
+        CHECK(::fcntl(STDIN_FILENO, F_GETFD) < 0);
+    }
+    ::dup2(kept, STDIN_FILENO);
+    ::close(kept);
+}
 
 TEST_CASE("a file lacks no page that its commit counts, and one that was cut is refused") {
     const scratch_folder folder;

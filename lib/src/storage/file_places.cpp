@@ -1,0 +1,69 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "storage/handles.hpp"
+
+namespace idem::storage {
+namespace {
+
+constexpr const char* data_name = "data.mdb";
+constexpr const char* lock_name = "lock.mdb";
+
+}  // namespace
+
+file_places::file_places(const std::filesystem::path& folder, int data_file)
+    : folder_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+    if (folder_ < 0) throw_fault(folder, errno, "opening the store");
+    struct stat opened {};
+    if (::fstat(data_file, &opened) == 0) data_ = {opened.st_dev, opened.st_ino};
+    lock_ = find(lock_name);  // none where the store is read without one
+}
+
+file_places::~file_places() {
+    ::close(folder_);
+}
+
+file_places::identity file_places::find(const char* name) const noexcept {
+    struct stat found {};
+    if (::fstatat(folder_, name, &found, 0) != 0) return {};
+    return {found.st_dev, found.st_ino};
+}
+
+const char* file_places::missing() const noexcept {
+    if (find(data_name) != data_) return data_name;
+    if (lock_ == identity()) return nullptr;
+    return find(lock_name) != lock_ ? lock_name : nullptr;
+}
+
+void check_in_place(const environment::state& s) {
+    const char* const missing = s.places->missing();
+    if (missing == nullptr) return;
+    throw error(errc::io,
+                fmt::format("{}: {} was removed or replaced while the store is open, so other "
+                            "processes and this one no longer know of each other; nothing was "
+                            "written: close the store everywhere and open it again",
+                            s.folder.string(), missing));
+}
+
+low_descriptors_taken::low_descriptors_taken() noexcept {
+    for (;;) {
+        const int number = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // the lowest that is free
+        if (number < 0) return;
+        if (static_cast<std::size_t>(number) >= taken_.size()) {
+            ::close(number);
+            return;
+        }
+        taken_[static_cast<std::size_t>(number)] = true;
+    }
+}
+
+low_descriptors_taken::~low_descriptors_taken() {
+    for (std::size_t number = 0; number < taken_.size(); ++number) {
+        if (taken_[number]) ::close(static_cast<int>(number));
+    }
+}
+
+}  // namespace idem::storage
