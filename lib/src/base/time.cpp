@@ -108,14 +108,18 @@ private:
 }  // namespace
 
 std::string to_string(timestamp time) {
-    const auto day_start = floor<days>(time);
+    const auto whole = floor<seconds>(time);
+    const auto day_start = floor<days>(whole);
     const year_month_day date(day_start);
-    const hh_mm_ss clock(time - day_start);
+    const hh_mm_ss clock(whole - day_start);
     std::string text =
         fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", int(date.year()), unsigned(date.month()),
                     unsigned(date.day()), clock.hours().count(), clock.minutes().count(),
                     clock.seconds().count());
-    if (const auto part = clock.subseconds().count(); part != 0) {
+    // Not from `whole` in nanoseconds, which the earliest second is beyond.
+    constexpr std::int64_t second = 1'000'000'000;
+    const std::int64_t part = (time.time_since_epoch().count() % second + second) % second;
+    if (part != 0) {
         text += fmt::format(".{:09}", part);
         while (text.back() == '0') text.pop_back();
     }

@@ -21,8 +21,8 @@ struct log_tables {
     static log_tables open(storage::environment& env);  // throws not_a_store where one is missing
 };
 
-// The last position of the log. In a damaged log, where they differ, the higher of what its keys and
-// the number of its records say: a walk up to there meets the damage.
+// The last position of the log. In a damaged one, where they differ, the higher of what its keys
+// and the number of its records say: a walk up to there meets the damage.
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables);
 
 // Positions as they stand in the indexes: 8 bytes, little-endian.
