@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <random>
 
 #include "idem/store.hpp"
@@ -38,6 +39,24 @@ void check_answer(const command_result& result) {
     REQUIRE(!lines.empty());
     CHECK(lines.back().at("sound") == (result.exit_code == 0 ? "true" : "false"));
     CHECK(lines.back().at("findings") == std::to_string(lines.size() - 1));
+}
+
+// Zeroes and scrambles the pages of a file in turn, one at a time; at the end it is sound again.
+void for_each_damaged_page(const std::filesystem::path& file,
+                           const std::function<void(std::size_t)>& visit) {
+    const std::string sound = read_whole(file);
+    constexpr std::size_t page_bytes = 4096;
+    std::mt19937 random(7);
+    for (std::size_t page = 0; page < sound.size() / page_bytes; ++page) {
+        CAPTURE(page);
+        std::string damaged = sound;
+        for (std::size_t i = 0; i < page_bytes; ++i) {
+            damaged[page * page_bytes + i] = page % 2 == 0 ? '\0' : static_cast<char>(random());
+        }
+        write_whole(file, damaged);
+        visit(page);
+    }
+    write_whole(file, sound);
 }
 
 }  // namespace
@@ -94,43 +113,41 @@ TEST_CASE("one damaged event is one finding, whatever projections would read it"
 
 TEST_CASE("whatever page of the file is zeroed or scrambled, verify answers and never dies") {
     const scratch_folder scratch;
-    const std::filesystem::path file = scratch / "s.idem/data.mdb";
     run_command({"import", scratch / "s.idem"}, sample_lines(400));
-    const std::string sound = read_whole(file);
-    constexpr std::size_t page = 4096;
-    std::mt19937 random(7);
     int found = 0;
-    for (std::size_t at = 0; at + page <= sound.size(); at += page) {
-        CAPTURE(at);
-        std::string damaged = sound;
-        if (at / page % 2 == 0) {
-            std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(at), page, '\0');
-        } else {
-            for (std::size_t i = 0; i < page; ++i) damaged[at + i] = static_cast<char>(random());
-        }
-        write_whole(file, damaged);
+    for_each_damaged_page(scratch / "s.idem/data.mdb", [&](std::size_t) {
         const auto result = run_command({"verify", scratch / "s.idem"});
         check_answer(result);
         if (result.exit_code == 4) ++found;
-        // The other commands may not know what it is, but they do not die of it either, nor keep
-        // silent about what they could not read.
-        for (const char* command : {"export", "streams", "stats", "backup"}) {
-            CAPTURE(command);
-            std::vector<std::string> arguments{command, scratch / "s.idem"};
-            if (command == std::string("backup")) arguments.push_back(scratch / "copy");
-            const auto other = run_command(arguments);
-            CHECK(other.exit_code < 1000);  // 1; sanitizers have exit codes of their own
-            if (other.exit_code != 0) CHECK(other.err != "");
-            if (other.exit_code != 0) continue;
-            if (command == std::string("export")) CHECK(json_lines(other.out).size() == 400);
-            if (command == std::string("backup")) CHECK(result.exit_code == 0);
-            std::filesystem::remove_all(scratch / "copy");
-        }
-    }
+    });
     CHECK(found > 0);
-    write_whole(file, sound);
     CHECK(run_command({"verify", scratch / "s.idem"}).exit_code == 0);
 }
+
+#ifndef __SANITIZE_THREAD__  // it takes a minute to tell of a fault within LMDB, or forever
+
+TEST_CASE("no command dies of a damaged page, or is silent about what it cannot read") {
+    const scratch_folder scratch;
+    run_command({"import", scratch / "s.idem"}, sample_lines(400));
+    for_each_damaged_page(scratch / "s.idem/data.mdb", [&](std::size_t page) {
+        const std::vector<std::string> commands{"export", "backup", "streams", "stats"};
+        const std::string& command = commands[page / 2 % commands.size()];
+        CAPTURE(command);
+        std::vector<std::string> arguments{command, scratch / "s.idem"};
+        if (command == "backup") arguments.push_back(scratch / "copy");
+        const auto result = run_command(arguments);
+        CHECK(result.exit_code <= 1);
+        CHECK((result.exit_code == 0 || result.err != ""));
+        if (command == "export" && result.exit_code == 0)
+            CHECK(json_lines(result.out).size() == 400);
+        if (command == "backup" && result.exit_code == 0) {
+            CHECK(run_command({"verify", scratch / "copy"}).exit_code == 0);
+            std::filesystem::remove_all(scratch / "copy");
+        }
+    });
+}
+
+#endif
 
 TEST_CASE("a file that was cut short is answered, and so is one of nothing") {
     const scratch_folder scratch;
