@@ -8,7 +8,7 @@
 namespace idem::cli {
 
 int run(const streams_options& options, session& s) {
-    constexpr std::size_t page = 1000;
+    constexpr std::size_t page = 100'000;  // each costs a pass over the index of streams
     const store from = open_to_read(options.store);
     table rows(s, {{"stream"}, {"revision", align::right}, {"position", align::right}});
     std::string after;

@@ -145,6 +145,8 @@ public:
     std::uint64_t follow(const follow_options& options,
                          const std::function<bool(const recorded_event&)>& visit) const;
 
+    // The streams whose names follow `after`, in the order of names. Each call is one pass over the
+    // index of streams, so ask for many at once.
     std::vector<stream_info> streams(std::string_view after = {}, std::size_t limit = 1000) const;
     std::vector<type_info> types() const;  // reads the whole log
 

@@ -19,10 +19,10 @@ namespace idem {
 //   record_malformed     an event's bytes are not an event, or pass a limit
 //   position_gap         a position is missing
 //   position_mismatch    an event says it stands at another position
-//   id_missing           an event's id is not in the index of ids, or points elsewhere
-//   id_orphan            the index of ids names an event that is not there
-//   stream_missing       an event is not in the index of streams, or points elsewhere
-//   stream_orphan        the index of streams names an event that is not there
+//   index_damaged        a part of an index does not hold just what its positions ask for
+//   id_missing           an event's id is not in the index of ids
+//   id_repeated          two events have one id
+//   stream_missing       an event is not in the index of streams
 //   revision_gap         a stream's revisions do not follow one another
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit

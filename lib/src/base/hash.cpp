@@ -7,8 +7,8 @@
 
 namespace idem::hash {
 
-std::uint64_t of_bytes(std::string_view bytes) noexcept {
-    return XXH3_64bits(bytes.data(), bytes.size());
+std::uint64_t of_bytes(std::string_view bytes, std::uint64_t seed) noexcept {
+    return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
 state_digest of_row(std::string_view key, std::string_view row) noexcept {

@@ -8,7 +8,7 @@
 
 namespace idem::hash {
 
-std::uint64_t of_bytes(std::string_view bytes) noexcept;
+std::uint64_t of_bytes(std::string_view bytes, std::uint64_t seed = 0) noexcept;
 
 // One row's share of a state_digest: of the key's length, the key and the row.
 state_digest of_row(std::string_view key, std::string_view row) noexcept;

@@ -91,23 +91,22 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
 struct appender::open_log {
     storage::write_transaction& txn;
     log_head head;
-    index_writer ids;
-    index_writer streams;
-    std::string key = {};  // reused for each entry of the index of streams
+    index_view known;
 };
 
 void appender::commit(const group& requests) {
-    bool wrote = false;
     storage::write(*env_, [&](storage::write_transaction& txn) {
-        open_log log{txn, read_log_head(txn, tables_), index_writer(txn, tables_.ids),
-                     index_writer(txn, tables_.streams)};
-        const std::uint64_t before = log.head.position;
+        open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
+        heads_.begin(log.head.position);
         observer_.begin(txn);
         for (request* r : requests) write_batch(log, *r);
         observer_.finish(txn);
-        wrote = log.head.position != before;
+        keep_up(txn, tables_, log.known, added_);
     });
-    if (wrote) env_->watch().announce_commit();
+    heads_.committed(added_.head + added_.ids.size());
+    if (added_.ids.size() == 0) return;
+    publish(tables_, added_);
+    env_->watch().announce_commit();
 }
 
 void appender::write_batch(open_log& log, request& r) {
@@ -115,7 +114,8 @@ void appender::write_batch(open_log& log, request& r) {
     r.fault = nullptr;
     decision d;
     try {
-        d = decide(log.txn, tables_, log.ids, r.batch, r.expected, log.head.position);
+        d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.expected,
+                   log.head.position);
         place(r.batch, d, log.head);
         std::vector<event_view> fresh;
         fresh.reserve(d.fresh.size());
@@ -131,12 +131,14 @@ void appender::write_batch(open_log& log, request& r) {
         r.fault = std::current_exception();
         return;
     }
-    for (const auto i : d.fresh) {
+    for (std::size_t n = 0; n < d.fresh.size(); ++n) {
+        const std::uint32_t i = d.fresh[n];
         const receipt& given = d.result.receipts[i];
         log.txn.append(tables_.log, given.position, r.batch.record(i));
-        log.ids.put(id_bytes(given.id), given.position);
-        write_stream_key(log.key, r.batch.stream(i), given.revision);
-        log.streams.put(log.key, given.position);
+        added_.ids.push(d.ids[i]);
+        added_.streams.push(d.streams[n]);
+        added_.greatest = std::max(added_.greatest, given.id);
+        heads_.set(r.batch.stream(i), given.revision);
     }
     r.result = std::move(d.result);
 }

@@ -63,6 +63,8 @@ private:
     const log_tables tables_;
     const uuid origin_;
     append_observer& observer_;
+    stream_heads heads_;    // the leader's
+    indexed_events added_;  // and these
 
     std::mutex mutex_;
     std::condition_variable arrived_;  // wakes a leader that waits for company

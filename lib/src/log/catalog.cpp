@@ -64,10 +64,13 @@ store_info read_store_info(storage::environment& env) {
     if (info.format_version() != format_version) {
         throw error(errc::unsupported_format,
                     fmt::format("{} has format {}, written by {}; this is idem {} and knows format "
-                                "{}: use a newer idem",
+                                "{}: {}",
                                 folder, info.format_version(),
                                 info.created_by() ? info.created_by()->str() : "an unnamed version",
-                                IDEM_VERSION, format_version));
+                                IDEM_VERSION, format_version,
+                                info.format_version() > format_version
+                                    ? "use a newer idem"
+                                    : "export it with that one and import it with this one"));
     }
     if (info.byte_order() != byte_order_mark) {
         throw error(errc::unsupported_format,

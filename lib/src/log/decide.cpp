@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <unordered_map>
 
 #include "idem/error.hpp"
 #include "log/content.hpp"
@@ -39,64 +38,113 @@ rejection conflict(std::size_t index, std::string_view field, std::vector<receip
     return why;
 }
 
-// The revision that the next event of each stream of the batch gets.
-class next_revisions {
-public:
-    next_revisions(const storage::transaction& txn, const log_tables& tables)
-        : txn_(txn), tables_(tables) {}
-
-    std::uint64_t take(std::string_view stream) {
-        if (stream != last_stream_ || !last_) {
-            auto [place, is_new] = next_.try_emplace(stream, 0);
-            if (is_new) {
-                if (const auto end = last_of_stream(txn_, tables_, stream)) {
-                    place->second = end->revision + 1;
-                }
-            }
-            last_stream_ = stream;
-            last_ = &place->second;
+// Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id
+// with other content rejects the batch.
+std::optional<rejection> find_known(const index_view& known, const log_tables& tables,
+                                    const uuid& greatest, const encoded_batch& batch,
+                                    const std::vector<std::uint32_t>& first, decision& d) {
+    const std::size_t size = batch.size();
+    std::vector<uuid> ids(size);
+    std::vector<char> done(size);
+    d.ids.resize(size);
+    for (std::uint32_t i = 0; i < size; ++i) {
+        ids[i] = d.result.receipts[i].id = batch.id(i);
+        d.ids[i] = tables.indexes->ids.of(id_bytes(ids[i]));
+        // Ids of version 7 rise, and so are greater than any that is known.
+        done[i] = first[i] != i || ids[i] > greatest ? 1 : 0;
+    }
+    std::size_t differs = size;  // the first that does
+    std::string_view field;
+    const auto note = [&](std::size_t i, std::optional<std::string_view> difference) {
+        if (!difference || i >= differs) return;
+        differs = i;
+        field = *difference;
+    };
+    known.find_ids(d.ids, ids, done, [&](std::size_t i, const event_view& e) {
+        d.result.receipts[i] = {ids[i], outcome::duplicate, e.position(), e.revision()};
+        note(i, first_difference(batch.view(i), e));
+    });
+    for (std::uint32_t i = 0; i < size; ++i) {
+        receipt& r = d.result.receipts[i];
+        if (first[i] != i) {  // compared with the first of its id; its receipt is completed later
+            note(i, first_difference(batch.view(i), batch.view(first[i])));
+            r.outcome = outcome::duplicate;
+        } else if (r.position == 0) {
+            d.fresh.push_back(i);
         }
-        return (*last_)++;
+    }
+    if (differs == size) return std::nullopt;
+    if (first[differs] != differs) return conflict(differs, field, {});
+    return conflict(differs, field, {d.result.receipts[differs]});
+}
+
+// Gives fresh events their revisions.
+class revisions {
+public:
+    revisions(const encoded_batch& batch, decision& d) : batch_(batch), decision_(d) {
+        std::size_t slots = 16;
+        while (slots < d.fresh.size() * 2) slots *= 2;
+        slots_.assign(slots, none);
+    }
+
+    void assign(const index_view& known, const log_tables& tables, const stream_heads& heads) {
+        list_streams(tables);
+        find_next(known, heads);
+        for (std::size_t n = 0; n < decision_.fresh.size(); ++n) {
+            decision_.result.receipts[decision_.fresh[n]].revision = next_[of_fresh_[n]]++;
+        }
     }
 
 private:
-    const storage::transaction& txn_;
-    const log_tables& tables_;
-    std::unordered_map<std::string_view, std::uint64_t> next_;
-    std::string_view last_stream_;
-    std::uint64_t* last_ = nullptr;
-};
-
-// Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id
-// with other content rejects the batch.
-std::optional<rejection> find_known(const storage::transaction& txn, const log_tables& tables,
-                                    const index_writer& ids, const encoded_batch& batch,
-                                    const std::vector<std::uint32_t>& first, decision& d) {
-    for (std::uint32_t i = 0; i < batch.size(); ++i) {
-        receipt& r = d.result.receipts[i];
-        r.id = batch.id(i);
-        if (first[i] != i) {  // compared with the first of its id; its receipt is completed later
-            if (const auto field = first_difference(batch.view(i), batch.view(first[i]))) {
-                return conflict(i, *field, {});
-            }
-            r.outcome = outcome::duplicate;
-        } else if (ids.is_behind_last(id_bytes(r.id))) {
-            d.fresh.push_back(i);
-        } else if (const auto position = find_id(txn, tables, r.id)) {
-            const event_view known = record_at(txn, tables, *position);
-            r = {r.id, outcome::duplicate, *position, known.revision()};
-            if (const auto field = first_difference(batch.view(i), known)) {
-                return conflict(i, *field, {r});
-            }
-        } else {
-            d.fresh.push_back(i);
+    // Which streams there are, each once: a hash table over the fingerprints.
+    void list_streams(const log_tables& tables) {
+        decision_.streams.reserve(decision_.fresh.size());
+        of_fresh_.reserve(decision_.fresh.size());
+        for (const std::uint32_t i : decision_.fresh) {
+            const std::string_view name = batch_.stream(i);
+            const index::fingerprint key = tables.indexes->streams.of(name);
+            decision_.streams.push_back(key);
+            of_fresh_.push_back(stream_of(name, key));
         }
     }
-    return std::nullopt;
-}
 
-std::optional<rejection> check_expectation(const storage::transaction& txn,
-                                           const log_tables& tables, const encoded_batch& batch,
+    std::uint32_t stream_of(std::string_view name, index::fingerprint key) {
+        std::size_t slot = key & (slots_.size() - 1);
+        while (slots_[slot] != none) {
+            const std::uint32_t s = slots_[slot];
+            if (keys_[s] == key && names_[s] == name) return s;
+            slot = (slot + 1) & (slots_.size() - 1);
+        }
+        const auto s = static_cast<std::uint32_t>(names_.size());
+        slots_[slot] = s;
+        names_.push_back(name);
+        keys_.push_back(key);
+        return s;
+    }
+
+    void find_next(const index_view& known, const stream_heads& heads) {
+        next_.resize(names_.size());
+        std::vector<char> done(names_.size());
+        for (std::size_t s = 0; s < names_.size(); ++s) {
+            const auto last = heads.find(names_[s]);
+            if (last) next_[s] = *last + 1;
+            done[s] = last ? 1 : 0;
+        }
+        known.find_heads(keys_, names_, done,
+                         [&](std::size_t s, const event_view& e) { next_[s] = e.revision() + 1; });
+    }
+
+    static constexpr std::uint32_t none = 0xffffffffU;
+    const encoded_batch& batch_;
+    decision& decision_;
+    std::vector<std::uint32_t> slots_;     // of the hash table: a stream, or none
+    std::vector<std::string_view> names_;  // of each stream
+    std::vector<index::fingerprint> keys_;
+    std::vector<std::uint64_t> next_;
+    std::vector<std::uint32_t> of_fresh_;  // the stream of each fresh event
+};
+
+std::optional<rejection> check_expectation(const index_view& view, const encoded_batch& batch,
                                            expected_revision expected, const decision& d) {
     std::vector<receipt> known;
     for (const receipt& r : d.result.receipts) {
@@ -109,8 +157,8 @@ std::optional<rejection> check_expectation(const storage::transaction& txn,
         why.known = std::move(known);
         return why;
     }
-    const auto last = last_of_stream(txn, tables, batch.stream(0));
-    const auto actual = last ? std::optional(last->revision) : std::nullopt;
+    const auto last = view.last_of_stream(batch.stream(0));
+    const auto actual = last ? std::optional(last->revision()) : std::nullopt;
     if (expected.holds_for(actual)) return std::nullopt;
     rejection why;
     why.outcome = outcome::wrong_revision;
@@ -134,19 +182,6 @@ std::optional<std::string_view> first_difference(const event_view& a, const even
     return std::nullopt;
 }
 
-event_view record_at(const storage::transaction& txn, const log_tables& tables,
-                     std::uint64_t position) {
-    const auto record = txn.get(tables.log, position);
-    if (!record) {
-        throw error(errc::corrupt,
-                    fmt::format("an index names position {}, where the log has no event; run `idem "
-                                "verify` and restore a backup",
-                                position),
-                    {.position = position});
-    }
-    return record_reader::open(*record, position);
-}
-
 log_head read_log_head(const storage::transaction& txn, const log_tables& tables) {
     storage::cursor cursor(txn, tables.log);
     const auto last = cursor.last();
@@ -163,27 +198,23 @@ log_head read_log_head(const storage::transaction& txn, const log_tables& tables
     return {position, s.clock, s.counter};
 }
 
-decision decide(const storage::transaction& txn, const log_tables& tables, const index_writer& ids,
-                const encoded_batch& batch, expected_revision expected,
+decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,
+                const uuid& greatest, const encoded_batch& batch, expected_revision expected,
                 std::uint64_t head_position) {
     decision d;
     d.result.receipts.resize(batch.size());
     const auto first = first_of_id(batch);
-    auto rejected = find_known(txn, tables, ids, batch, first, d);
+    auto rejected = find_known(known, tables, greatest, batch, first, d);
     if (!rejected && !expected.is_any() && !d.fresh.empty()) {
-        rejected = check_expectation(txn, tables, batch, expected, d);
+        rejected = check_expectation(known, batch, expected, d);
     }
     if (rejected) {
         d.fresh.clear();
         d.result = {{}, std::move(rejected)};
         return d;
     }
-    next_revisions revisions(txn, tables);
-    for (const std::uint32_t i : d.fresh) {
-        receipt& r = d.result.receipts[i];
-        r.position = ++head_position;
-        r.revision = revisions.take(batch.stream(i));
-    }
+    for (const std::uint32_t i : d.fresh) d.result.receipts[i].position = ++head_position;
+    revisions(batch, d).assign(known, tables, heads);
     for (std::uint32_t i = 0; i < batch.size(); ++i) {
         if (first[i] == i) continue;
         const receipt& original = d.result.receipts[first[i]];

@@ -8,6 +8,7 @@
 #include "idem/append.hpp"
 #include "log/index.hpp"
 #include "log/record.hpp"
+#include "log/stream_heads.hpp"
 
 namespace idem {
 
@@ -21,17 +22,15 @@ log_head read_log_head(const storage::transaction& txn, const log_tables& tables
 
 struct decision {
     append_result result;
-    std::vector<std::uint32_t> fresh;  // indexes of the events to write, in order
+    std::vector<std::uint32_t> fresh;         // indexes of the events to write, in order
+    std::vector<index::fingerprint> ids;      // of each event of the batch
+    std::vector<index::fingerprint> streams;  // of each fresh one
 };
 
 // Gives every event its receipt, or rejects the batch. Fresh events get the positions that follow
-// `head_position`. `ids` is asked which ids are greater than any known.
-decision decide(const storage::transaction& txn, const log_tables& tables, const index_writer& ids,
-                const encoded_batch& batch, expected_revision expected,
+// `head_position`.
+decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,
+                const uuid& greatest, const encoded_batch& batch, expected_revision expected,
                 std::uint64_t head_position);
-
-// The event recorded at `position`; throws corrupt where it is missing or damaged.
-event_view record_at(const storage::transaction& txn, const log_tables& tables,
-                     std::uint64_t position);
 
 }  // namespace idem

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
+#include <set>
 
-#include "base/text.hpp"
+#include "base/hash.hpp"
 #include "idem/error.hpp"
+#include "index/upkeep.hpp"
+#include "log/record.hpp"
 #include "storage/cursor.hpp"
 
 namespace idem {
@@ -17,17 +19,71 @@ constexpr std::string_view log_name = "log";
 constexpr std::string_view ids_name = "ids";
 constexpr std::string_view streams_name = "streams";
 
+// Every event in (above, up_to], in order; nothing for one that is damaged or missing.
+template <class Visit>
+void each_record(const storage::transaction& txn, storage::table log, std::uint64_t above,
+                 std::uint64_t up_to, Visit&& visit) {
+    if (above >= up_to) return;
+    storage::cursor cursor(txn, log);
+    auto found = cursor.seek(above + 1);
+    for (std::uint64_t position = above + 1; position <= up_to; ++position) {
+        std::optional<event_view> e;
+        if (found && storage::integer_key(found->first) == position) {
+            e = record_reader::open_if_sound(found->second, position);
+            found = cursor.next();
+        }
+        visit(position, e);
+    }
+}
+
+// As far as both the keys of the log and the number of its records go: what lies beyond is damage.
+std::uint64_t indexed_head(const storage::transaction& txn, const log_tables& tables) {
+    return std::min(head_of(txn, tables), txn.stats(tables.log).entries);
+}
+
+template <class KeyOf>
+index::read_fingerprints reading(const storage::transaction& txn, storage::table log,
+                                 KeyOf key_of) {
+    return [&txn, log, key_of](std::uint64_t above, std::uint64_t up_to) {
+        std::vector<index::fingerprint> keys;
+        each_record(txn, log, above, up_to,
+                    [&](std::uint64_t, const auto& e) { keys.push_back(e ? key_of(*e) : 0); });
+        return keys;
+    };
+}
+
+index::view view_of(const storage::transaction& txn, const log_tables& tables,
+                    const tiered_index& which, std::uint64_t head, bool by_id) {
+    return {txn, which.table, which.recent, head,
+            reading(txn, tables.log, [&which, by_id](const event_view& e) {
+                if (!by_id) return which.of(e.stream());
+                const uuid id = e.id();
+                return which.of(id_bytes(id));
+            })};
+}
+
 }  // namespace
+
+index::fingerprint tiered_index::of(std::string_view bytes) const noexcept {
+    return hash::of_bytes(bytes, seed);
+}
 
 void log_tables::create(storage::write_transaction& txn) {
     txn.open_table(log_name, storage::key_order::integer);
-    txn.open_table(ids_name);
-    txn.open_table(streams_name);
+    // The seed keeps ids and names that somebody chose from meeting in one fingerprint.
+    const auto seed = [] {
+        const uuid random = make_uuid_v4();
+        return hash::of_bytes(id_bytes(random));
+    };
+    const std::uint32_t entries = index::default_chunk_entries;
+    index::create(txn, txn.open_table(ids_name, storage::key_order::integer), seed(), entries, 0);
+    index::create(txn, txn.open_table(streams_name, storage::key_order::integer), seed(), entries,
+                  entries / 2);
 }
 
 log_tables log_tables::open(storage::environment& env) {
-    const auto required = [&env](std::string_view name, storage::key_order order) {
-        const auto table = env.find_table(name, order);
+    const auto required = [&env](std::string_view name) {
+        const auto table = env.find_table(name, storage::key_order::integer);
         if (!table) {
             throw error(
                 errc::not_a_store,
@@ -37,9 +93,12 @@ log_tables log_tables::open(storage::environment& env) {
         }
         return *table;
     };
-    return {required(log_name, storage::key_order::integer),
-            required(ids_name, storage::key_order::bytes),
-            required(streams_name, storage::key_order::bytes)};
+    const storage::table log = required(log_name);
+    const storage::table ids = required(ids_name);
+    const storage::table streams = required(streams_name);
+    const storage::read_transaction txn(env);
+    return {log, std::make_shared<log_indexes>(ids, index::read_manifest(txn, ids), streams,
+                                               index::read_manifest(txn, streams))};
 }
 
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {
@@ -49,106 +108,237 @@ std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables)
     return std::max(storage::integer_key(last->first), txn.stats(tables.log).entries);
 }
 
-std::string_view position_bytes(const std::uint64_t& position) noexcept {
-    return {reinterpret_cast<const char*>(&position), sizeof position};
-}
-
-std::uint64_t read_position(std::string_view bytes) {
-    std::uint64_t position = 0;
-    if (bytes.size() != sizeof position) {
-        throw error(errc::corrupt, "an index entry does not hold a position; run `idem verify`");
-    }
-    std::memcpy(&position, bytes.data(), sizeof position);
-    return position;
-}
-
 std::string_view id_bytes(const uuid& id) noexcept {
     return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }
 
-std::optional<std::uint64_t> find_id(const storage::transaction& txn, const log_tables& tables,
-                                     const uuid& id) {
-    const auto found = txn.get(tables.ids, id_bytes(id));
-    if (!found) return std::nullopt;
-    return read_position(*found);
-}
-
-index_writer::index_writer(storage::write_transaction& txn, storage::table index)
-    : txn_(txn), index_(index) {
-    storage::cursor cursor(txn, index);
-    if (const auto last = cursor.last()) last_ = last->first;
-}
-
-void index_writer::put(std::string_view key, std::uint64_t position) {
-    if (is_behind_last(key)) {
-        txn_.append(index_, key, position_bytes(position));
-        last_ = key;
-    } else {
-        txn_.put(index_, key, position_bytes(position));
-    }
-}
-
-void write_stream_key(std::string& key, std::string_view stream, std::uint64_t revision) {
-    key.assign(stream);
-    key.push_back('\0');
-    for (int shift = 56; shift >= 0; shift -= 8)
-        key.push_back(static_cast<char>(revision >> shift));
-}
-
-std::string stream_key(std::string_view stream, std::uint64_t revision) {
-    std::string key;
-    write_stream_key(key, stream, revision);
-    return key;
-}
-
-stream_entry read_stream_entry(const storage::entry& entry) {
-    const auto& [key, value] = entry;
-    if (key.size() < 10 || key[key.size() - 9] != '\0') {
+event_view record_at(const storage::transaction& txn, const log_tables& tables,
+                     std::uint64_t position) {
+    const auto record = txn.peek(tables.log, position);
+    if (!record) {
         throw error(errc::corrupt,
-                    fmt::format("the index of streams holds the key {}, which is none; "
-                                "run `idem verify`",
-                                text::shown(key)));
+                    fmt::format("an index names position {}, where the log has no event; run `idem "
+                                "verify` and restore a backup",
+                                position),
+                    {.position = position});
     }
-    stream_entry result{key.substr(0, key.size() - 9), 0, read_position(value)};
-    for (const char byte : key.substr(key.size() - 8)) {
-        result.revision = result.revision << 8 | static_cast<std::uint8_t>(byte);
-    }
-    return result;
+    return record_reader::open(*record, position);
 }
 
-std::optional<stream_entry> last_of_stream(const storage::transaction& txn,
-                                           const log_tables& tables, std::string_view stream) {
-    storage::cursor cursor(txn, tables.streams);
-    // No stream reaches the highest revision: it would take as many positions.
-    const auto behind = cursor.seek(stream_key(stream, std::numeric_limits<std::uint64_t>::max()));
-    const auto found = behind ? cursor.previous() : cursor.last();
-    if (!found) return std::nullopt;
-    const stream_entry entry = read_stream_entry(*found);
-    if (entry.stream != stream) return std::nullopt;
-    return entry;
+index_view::index_view(const storage::transaction& txn, const log_tables& tables,
+                       indexed_events* added)
+    : txn_(&txn),
+      tables_(&tables),
+      added_(added),
+      head_(indexed_head(txn, tables)),
+      ids_(view_of(txn, tables, tables.indexes->ids, head_, true)),
+      streams_(view_of(txn, tables, tables.indexes->streams, head_, false)) {
+    catch_up();
 }
 
-std::uint64_t revision_at(const storage::transaction& txn, const log_tables& tables,
-                          std::string_view stream, std::uint64_t position) {
-    const auto last = last_of_stream(txn, tables, stream);
-    if (!last) return 0;
-    if (last->position < position) return last->revision + 1;
-    std::uint64_t low = 0;
-    std::uint64_t high = last->revision;  // its position is at least `position`
+index_view::index_view(const storage::transaction& txn, const log_tables& tables)
+    : index_view(txn, tables, nullptr) {}
+
+index_view::index_view(const storage::write_transaction& txn, const log_tables& tables,
+                       indexed_events& added)
+    : index_view(txn, tables, &added) {
+    log_indexes& all = *tables.indexes;
+    const std::scoped_lock lock(all.mutex);
+    if (all.damaged > std::min(ids_.contents().flushed(), streams_.contents().flushed())) {
+        record_at(txn, tables, all.damaged);
+    }
+    added.head = head_;
+    added.ids.clear();
+    added.streams.clear();
+    added.greatest = all.greatest;
+}
+
+void index_view::catch_up() const {
+    log_indexes& all = *tables_->indexes;
+    const auto behind = [&] {
+        return std::min(all.ids.recent.next(), all.streams.recent.next()) <= head_;
+    };
+    const auto too_short = [&] {
+        return all.ids.recent.next() <= ids_.contents().flushed() ||
+               all.streams.recent.next() <= streams_.contents().flushed();
+    };
+    if (!behind() && !too_short()) return;
+    const std::scoped_lock lock(all.mutex);
+    uuid mark;
+    const std::string& bytes = ids_.contents().mark;
+    std::memcpy(mark.bytes.data(), bytes.data(), std::min(bytes.size(), mark.bytes.size()));
+    all.greatest = std::max(all.greatest, mark);
+    all.ids.recent.skip_to(ids_.contents().flushed());
+    all.streams.recent.skip_to(streams_.contents().flushed());
+
+    std::vector<index::fingerprint> ids;
+    std::vector<index::fingerprint> streams;
+    const std::uint64_t first = std::min(all.ids.recent.next(), all.streams.recent.next());
+    each_record(*txn_, tables_->log, first - 1, head_, [&](std::uint64_t position, const auto& e) {
+        if (!e) all.damaged = position;
+        const uuid id = e ? e->id() : uuid();
+        ids.push_back(e ? all.ids.of(id_bytes(id)) : 0);
+        streams.push_back(e ? all.streams.of(e->stream()) : 0);
+        all.greatest = std::max(all.greatest, id);
+    });
+    all.ids.recent.add(first, ids);
+    all.streams.recent.add(first, streams);
+    all.ids.recent.drop_old();
+    all.streams.recent.drop_old();
+}
+
+void index_view::search(const index::view& in, const index::chains* added,
+                        std::span<const index::fingerprint> keys, std::vector<char>& done,
+                        const std::function<bool(std::size_t, const event_view&)>& is_it) const {
+    const auto accept = [&](std::size_t i, std::uint64_t position) {
+        return is_it(i, record_at(*txn_, *tables_, position));
+    };
+    if (added != nullptr && added->size() > 0) {
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            if (done[i] != 0) continue;
+            for (auto at = added->newest(keys[i]); at != index::chains::none;
+                 at = added->before(at)) {
+                if (!accept(i, added_->head + 1 + at)) continue;
+                done[i] = 1;
+                break;
+            }
+        }
+    }
+    in.search(keys, done, accept);
+}
+
+void index_view::find_ids(std::span<const index::fingerprint> keys, std::span<const uuid> ids,
+                          std::vector<char>& done, const visit_found& found) const {
+    search(ids_, added_ != nullptr ? &added_->ids : nullptr, keys, done,
+           [&](std::size_t i, const event_view& e) {
+               if (e.id() != ids[i]) return false;
+               found(i, e);
+               return true;
+           });
+}
+
+void index_view::find_heads(std::span<const index::fingerprint> keys,
+                            std::span<const std::string_view> streams, std::vector<char>& done,
+                            const visit_found& found) const {
+    search(streams_, added_ != nullptr ? &added_->streams : nullptr, keys, done,
+           [&](std::size_t i, const event_view& e) {
+               if (e.stream() != streams[i]) return false;
+               found(i, e);
+               return true;
+           });
+}
+
+std::optional<std::uint64_t> index_view::find_id(const uuid& id) const {
+    std::optional<std::uint64_t> position;
+    const index::fingerprint key = tables_->indexes->ids.of(id_bytes(id));
+    std::vector<char> done(1);
+    find_ids({&key, 1}, {&id, 1}, done,
+             [&](std::size_t, const event_view& e) { position = e.position(); });
+    return position;
+}
+
+void index_view::forwards(std::string_view stream, std::uint64_t from,
+                          const visit_view& visit) const {
+    streams_.forwards(tables_->indexes->streams.of(stream), from, [&](std::uint64_t position) {
+        const event_view e = record_at(*txn_, *tables_, position);
+        return e.stream() != stream || visit(e);
+    });
+}
+
+void index_view::backwards(std::string_view stream, std::uint64_t from,
+                           const visit_view& visit) const {
+    const index::fingerprint key = tables_->indexes->streams.of(stream);
+    const auto visit_position = [&](std::uint64_t position) {
+        if (position > from) return true;
+        const event_view e = record_at(*txn_, *tables_, position);
+        return e.stream() != stream || visit(e);
+    };
+    if (added_ != nullptr) {
+        for (auto at = added_->streams.newest(key); at != index::chains::none;
+             at = added_->streams.before(at)) {
+            if (!visit_position(added_->head + 1 + at)) return;
+        }
+    }
+    streams_.backwards(key, from, visit_position);
+}
+
+std::optional<event_view> index_view::last_of_stream(std::string_view stream,
+                                                     std::uint64_t up_to) const {
+    std::optional<event_view> last;
+    backwards(stream, up_to, [&last](const event_view& e) {
+        last = e;
+        return false;
+    });
+    return last;
+}
+
+std::optional<event_view> index_view::first_of_stream(std::string_view stream,
+                                                      std::uint64_t from) const {
+    std::optional<event_view> first;
+    forwards(stream, from, [&first](const event_view& e) {
+        first = e;
+        return false;
+    });
+    return first;
+}
+
+// Revisions of a stream rise with its positions.
+std::optional<std::uint64_t> index_view::position_of(std::string_view stream,
+                                                     std::uint64_t revision) const {
+    const auto last = last_of_stream(stream);
+    if (!last || last->revision() < revision) return std::nullopt;
+    std::uint64_t low = 1;
+    std::uint64_t high = last->position();  // its first event from here on has the revision
     while (low < high) {
         const std::uint64_t middle = low + (high - low) / 2;
-        const auto found = txn.get(tables.streams, stream_key(stream, middle));
-        if (!found) {
-            throw error(errc::corrupt, fmt::format("stream {} lacks revision {}; run `idem verify`",
-                                                   text::shown(stream), middle));
-        }
-        if (read_position(*found) < position) {
-            low = middle + 1;
+        const auto e = first_of_stream(stream, middle);
+        if (e && e->revision() < revision) {
+            low = e->position() + 1;
         } else {
             high = middle;
         }
     }
     return low;
+}
+
+void index_view::each_stream(index::fingerprint from, const visit_stream& visit) const {
+    streams_.each_key(from,
+                      [&](index::fingerprint key, std::uint64_t newest, std::uint64_t entries) {
+                          const event_view e = record_at(*txn_, *tables_, newest);
+                          if (e.revision() + 1 == entries) return visit(key, e);
+                          // Two streams of one fingerprint.
+                          std::set<std::string, std::less<>> seen;
+                          bool more = true;
+                          streams_.backwards(key, newest, [&](std::uint64_t position) {
+                              const event_view other = record_at(*txn_, *tables_, position);
+                              if (seen.emplace(other.stream()).second)
+                                  more = visit(key, other) && more;
+                              return true;
+                          });
+                          return more;
+                      });
+}
+
+void keep_up(storage::write_transaction& txn, const log_tables& tables, const index_view& view,
+             const indexed_events& added) {
+    const std::uint64_t head = added.head + added.ids.size();
+    const auto grow = [&](const tiered_index& which, index::manifest m, const index::chains& keys) {
+        index::keep_up(txn, which.table, m, which.recent, keys, added.head, head);
+    };
+    index::manifest ids = view.ids().contents();
+    ids.mark = id_bytes(added.greatest);
+    grow(tables.indexes->ids, std::move(ids), added.ids);
+    grow(tables.indexes->streams, view.streams().contents(), added.streams);
+}
+
+void publish(const log_tables& tables, const indexed_events& added) {
+    log_indexes& all = *tables.indexes;
+    const std::scoped_lock lock(all.mutex);
+    all.greatest = std::max(all.greatest, added.greatest);
+    all.ids.recent.add(added.head + 1, added.ids.keys());
+    all.streams.recent.add(added.head + 1, added.streams.keys());
+    all.ids.recent.drop_old();
+    all.streams.recent.drop_old();
 }
 
 }  // namespace idem

@@ -1,71 +1,144 @@
-// The two indexes of the log: id -> position, and (stream, revision) -> position. Both are pure
-// functions of the records, so that `verify` can derive them again.
+// The log and its two indexes: id -> position, and stream -> positions. Both are pure functions of
+// the records, so that `verify` can derive them again.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
+#include <vector>
 
+#include "idem/event.hpp"
 #include "idem/uuid.hpp"
+#include "index/chains.hpp"
+#include "index/tail.hpp"
+#include "index/view.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
 
+// An index, and the tail of it that this process keeps.
+struct tiered_index {
+    tiered_index(storage::table t, const index::manifest& m) : table(t), recent(m), seed(m.seed) {}
+
+    storage::table table;
+    index::tail recent;
+    std::uint64_t seed;
+
+    index::fingerprint of(std::string_view bytes) const noexcept;
+};
+
+struct log_indexes {
+    log_indexes(storage::table by_id, const index::manifest& of_ids, storage::table by_stream,
+                const index::manifest& of_streams)
+        : ids(by_id, of_ids), streams(by_stream, of_streams) {}
+
+    tiered_index ids;
+    tiered_index streams;
+
+    std::mutex mutex;           // held to bring both up to date from the log
+    uuid greatest;              // id of the log, or greater
+    std::uint64_t damaged = 0;  // the last position that could not be read; 0: none
+};
+
+// A copy shares the indexes.
 struct log_tables {
-    storage::table log;      // position -> record
-    storage::table ids;      // 16 bytes of the id -> position
-    storage::table streams;  // name, zero byte, revision in big-endian -> position
+    storage::table log;  // position -> record
+    std::shared_ptr<log_indexes> indexes;
 
     static void create(storage::write_transaction& txn);
-    static log_tables open(storage::environment& env);  // throws not_a_store where one is missing
+    // Throws not_a_store where a table is missing, corrupt where a manifest is damaged.
+    static log_tables open(storage::environment& env);
 };
 
 // The last position of the log. In a damaged one, where they differ, the higher of what its keys
 // and the number of its records say: a walk up to there meets the damage.
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables);
 
-// Positions as they stand in the indexes: 8 bytes, little-endian.
-std::string_view position_bytes(const std::uint64_t& position) noexcept;
-std::uint64_t read_position(std::string_view bytes);
+// The event recorded at `position`; throws corrupt where it is missing or damaged. Records that an
+// index leads to lie anywhere, and the next may lie there too, so this does not count as a walk.
+event_view record_at(const storage::transaction& txn, const log_tables& tables,
+                     std::uint64_t position);
 
-std::string_view id_bytes(const uuid& id) noexcept;
-std::optional<std::uint64_t> find_id(const storage::transaction& txn, const log_tables& tables,
-                                     const uuid& id);
+// Events that a write transaction has appended so far, for the indexes.
+struct indexed_events {
+    std::uint64_t head = 0;  // before them
+    index::chains ids;       // fingerprints
+    index::chains streams;
+    uuid greatest;  // id, of these and of all before
+};
 
-// Adds entries to an index within one write transaction. Most new keys are the greatest so far, as
-// ids of version 7 are: those need no search.
-class index_writer {
+// The indexes as they stand in a transaction. Every answer was compared with the record, so two ids
+// of one fingerprint are two ids. Lives within the transaction.
+class index_view {
 public:
-    index_writer(storage::write_transaction& txn, storage::table index);
+    // Brings the tails up to date from the log.
+    index_view(const storage::transaction& txn, const log_tables& tables);
 
-    bool is_behind_last(std::string_view key) const noexcept { return key > last_; }
-    void put(std::string_view key, std::uint64_t position);
+    // In the one writer, with what it appends. Throws corrupt where the tail of the log cannot be
+    // read: an id that is in there would be taken for a new one.
+    index_view(const storage::write_transaction& txn, const log_tables& tables,
+               indexed_events& added);
+
+    std::uint64_t head() const noexcept { return head_; }
+
+    std::optional<std::uint64_t> find_id(const uuid& id) const;
+
+    // Looks up many at once. Fingerprints whose mark in `done` is set are left out; the mark of a
+    // known one is set.
+    using visit_found = std::function<void(std::size_t index, const event_view& known)>;
+    void find_ids(std::span<const index::fingerprint> keys, std::span<const uuid> ids,
+                  std::vector<char>& done, const visit_found& found) const;
+    // The last event of each stream.
+    void find_heads(std::span<const index::fingerprint> keys,
+                    std::span<const std::string_view> streams, std::vector<char>& done,
+                    const visit_found& found) const;
+
+    // The last event of a stream at or before `up_to`.
+    std::optional<event_view> last_of_stream(std::string_view stream,
+                                             std::uint64_t up_to = ~0ULL) const;
+    // The first event of a stream at or after `from`.
+    std::optional<event_view> first_of_stream(std::string_view stream, std::uint64_t from) const;
+    // The position of the stream's first event of at least this revision.
+    std::optional<std::uint64_t> position_of(std::string_view stream, std::uint64_t revision) const;
+
+    // The events of a stream, from a position on; false: stop.
+    using visit_view = std::function<bool(const event_view&)>;
+    void forwards(std::string_view stream, std::uint64_t from, const visit_view& visit) const;
+    void backwards(std::string_view stream, std::uint64_t from, const visit_view& visit) const;
+
+    // The last event of each stream, ordered by fingerprints, from this one on.
+    using visit_stream = std::function<bool(index::fingerprint, const event_view&)>;
+    void each_stream(index::fingerprint from, const visit_stream& visit) const;
+
+    const index::view& ids() const noexcept { return ids_; }
+    const index::view& streams() const noexcept { return streams_; }
 
 private:
-    storage::write_transaction& txn_;
-    storage::table index_;
-    std::string last_;
+    index_view(const storage::transaction& txn, const log_tables& tables, indexed_events* added);
+    void catch_up() const;
+    void search(const index::view& in, const index::chains* added,
+                std::span<const index::fingerprint> keys, std::vector<char>& done,
+                const std::function<bool(std::size_t, const event_view&)>& is_it) const;
+
+    const storage::transaction* txn_;
+    const log_tables* tables_;
+    indexed_events* added_;
+    std::uint64_t head_;
+    index::view ids_;
+    index::view streams_;
 };
 
-// One entry of the index of streams. The name is valid as long as the key it was read from.
-struct stream_entry {
-    std::string_view stream;
-    std::uint64_t revision = 0;
-    std::uint64_t position = 0;
-};
+// Before a commit: lets both indexes grow by what was appended.
+void keep_up(storage::write_transaction& txn, const log_tables& tables, const index_view& view,
+             const indexed_events& added);
 
-std::string stream_key(std::string_view stream, std::uint64_t revision);
-void write_stream_key(std::string& key, std::string_view stream, std::uint64_t revision);
-stream_entry read_stream_entry(const storage::entry& entry);  // throws corrupt
+// After the commit: takes what was appended into the tails.
+void publish(const log_tables& tables, const indexed_events& added);
 
-// The last event of a stream; nullopt where there is none.
-std::optional<stream_entry> last_of_stream(const storage::transaction& txn,
-                                           const log_tables& tables, std::string_view stream);
-
-// The lowest revision of a stream whose position is at least `position`; one past its last where
-// none is.
-std::uint64_t revision_at(const storage::transaction& txn, const log_tables& tables,
-                          std::string_view stream, std::uint64_t position);
+std::string_view id_bytes(const uuid& id) noexcept;
 
 }  // namespace idem

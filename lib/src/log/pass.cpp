@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/text.hpp"
 #include "idem/error.hpp"
-#include "log/decide.hpp"
+#include "log/index.hpp"
 #include "storage/cursor.hpp"
 
 namespace idem {
@@ -87,64 +88,73 @@ private:
 // Walks one stream through its index, in either direction.
 class stream_pass final : public log_pass {
 public:
-    stream_pass(const log_tables& tables, const query& select) : tables_(tables), select_(select) {
-        covered_ = forwards() ? std::max<std::uint64_t>(select.from, 1) - 1 : select.to;
+    stream_pass(const log_tables& tables, const query& select)
+        : tables_(tables),
+          select_(select),
+          next_(forwards() ? std::max<std::uint64_t>(select.from, 1) : select.to) {
+        covered_ = forwards() ? next_ - 1 : select.to;
     }
 
     bool run(const storage::transaction& txn, const visit_event& visit) override {
-        if (!revision_) start(txn);
-        storage::cursor cursor(txn, tables_.streams);
+        if (select_.limit == 0) return false;
+        const index_view known(txn, tables_);
+        if (!started_ && !start(known)) return false;
         read_slice slice;
-        while (revision_ && select_.limit != 0) {
-            const auto entry = cursor.seek(stream_key(*select_.stream, *revision_));
-            if (!entry) break;
-            const stream_entry found = read_stream_entry(*entry);
-            if (found.stream != *select_.stream || found.revision != *revision_) break;
-            if (found.position > select_.to || found.position < select_.from) break;
-            const event_view e = record_at(txn, tables_, found.position);
-            covered_ = found.position;
-            advance();
+        bool more = false;  // in a later slice
+        const auto step = [&](const event_view& e) {
+            const bool beyond =
+                forwards() ? e.position() > select_.to
+                           : e.position() < select_.from || e.revision() < select_.from_revision;
+            if (beyond) return false;
+            check_revision(e);
+            covered_ = e.position();
+            next_ = forwards() ? e.position() + 1 : e.position() - 1;
             if (select_.matches(e) && (!visit(e) || ++taken_ >= select_.limit)) return false;
-            if (slice.over()) return revision_.has_value();
+            more = slice.over() && next_ != 0;
+            return !more && next_ != 0;
+        };
+        if (forwards()) {
+            known.forwards(*select_.stream, next_, step);
+        } else {
+            known.backwards(*select_.stream, next_, step);
         }
-        return false;
+        return more;
     }
 
 private:
     bool forwards() const { return select_.direction == direction::forwards; }
 
-    void start(const storage::transaction& txn) {
-        const auto& stream = *select_.stream;
-        if (forwards()) {
-            const std::uint64_t by_position =
-                select_.from > 1 ? revision_at(txn, tables_, stream, select_.from) : 0;
-            revision_ = std::max(by_position, select_.from_revision);
-            return;
-        }
-        const auto last = last_of_stream(txn, tables_, stream);
-        if (!last) return;
-        if (last->position <= select_.to) {
-            revision_ = last->revision;
-        } else if (const auto above = revision_at(txn, tables_, stream, select_.to + 1);
-                   above > 0) {
-            revision_ = above - 1;
-        }
-        if (revision_ && *revision_ < select_.from_revision) revision_.reset();
+    bool start(const index_view& known) {
+        started_ = true;
+        if (!forwards() || select_.from_revision == 0) return true;
+        const auto first = known.position_of(*select_.stream, select_.from_revision);
+        if (first) next_ = std::max(next_, *first);
+        return first.has_value();
     }
 
-    void advance() {
+    // An index that has lost an entry must not shorten a stream unseen.
+    void check_revision(const event_view& e) {
+        const bool starts = forwards() && next_ <= 1 && !expected_;
+        const std::uint64_t expected = expected_.value_or(starts ? 0 : e.revision());
+        if (e.revision() != expected) {
+            throw error(errc::corrupt,
+                        fmt::format("stream {} has revision {} at position {}, and should have "
+                                    "revision {} there; run `idem verify`",
+                                    text::shown(e.stream()), e.revision(), e.position(), expected),
+                        {.position = e.position()});
+        }
         if (forwards()) {
-            ++*revision_;
-        } else if (*revision_ == select_.from_revision) {
-            revision_.reset();
-        } else {
-            --*revision_;
+            expected_ = expected + 1;
+        } else if (expected > 0) {
+            expected_ = expected - 1;
         }
     }
 
     const log_tables tables_;
     const query select_;
-    std::optional<std::uint64_t> revision_;  // the next to read
+    bool started_ = false;
+    std::uint64_t next_;                     // position
+    std::optional<std::uint64_t> expected_;  // revision
     std::uint64_t taken_ = 0;
 };
 

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "idem/error.hpp"
-#include "log/decide.hpp"
+#include "log/index.hpp"
 #include "log/pass.hpp"
 #include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
@@ -33,7 +34,7 @@ std::uint64_t log_reader::head() const {
 
 std::optional<recorded_event> log_reader::find(const uuid& id) const {
     const storage::read_transaction txn(*env_);
-    const auto position = find_id(txn, tables_, id);
+    const auto position = index_view(txn, tables_).find_id(id);
     if (!position) return std::nullopt;
     return record_at(txn, tables_, *position).to_owned();
 }
@@ -46,38 +47,62 @@ std::optional<recorded_event> log_reader::at(std::uint64_t position) const {
 
 std::optional<stream_info> log_reader::find_stream(std::string_view stream) const {
     const storage::read_transaction txn(*env_);
-    const auto last = last_of_stream(txn, tables_, stream);
+    const auto last = index_view(txn, tables_).last_of_stream(stream);
     if (!last) return std::nullopt;
-    return stream_info{std::string(last->stream), last->revision, last->position};
+    return stream_info{std::string(last->stream()), last->revision(), last->position()};
+}
+
+void log_reader::each_stream(const visit_event& visit) const {
+    index::fingerprint from = 0;
+    bool more = true;
+    while (more) {
+        const storage::read_transaction txn(*env_);
+        read_slice slice;
+        more = false;
+        std::optional<index::fingerprint> last;
+        bool full = false;
+        index_view(txn, tables_).each_stream(from, [&](index::fingerprint key, const auto& e) {
+            if (full && key != last) {  // all streams of one fingerprint in one slice
+                from = key;
+                more = true;
+                return false;
+            }
+            last = key;
+            if (!visit(e)) return false;
+            full = slice.over() || full;
+            return true;
+        });
+    }
 }
 
 std::vector<stream_info> log_reader::streams(std::string_view after, std::size_t limit) const {
-    const storage::read_transaction txn(*env_);
-    std::vector<stream_info> found;
-    storage::cursor cursor(txn, tables_.streams);
-    // Keys of one stream begin with its name and a zero byte: a one byte behind it leads to the
-    // next.
-    auto entry = after.empty() ? cursor.first() : cursor.seek(std::string(after) + '\1');
-    while (entry && found.size() < limit) {
-        const std::string name(read_stream_entry(*entry).stream);
-        const auto last = last_of_stream(txn, tables_, name);
-        if (!last) break;
-        found.push_back({name, last->revision, last->position});
-        entry = cursor.seek(name + '\1');
-    }
-    return found;
+    // Of all that follow `after` the lowest, by name.
+    std::map<std::string, stream_info, std::less<>> found;
+    each_stream([&](const event_view& e) {
+        const std::string_view name = e.stream();
+        if (limit == 0) return false;
+        if (name <= after) return true;
+        if (found.size() == limit) {
+            const auto greatest = std::prev(found.end());
+            if (name >= greatest->first) return true;
+            found.erase(greatest);
+        }
+        found.emplace(name, stream_info{std::string(name), e.revision(), e.position()});
+        return true;
+    });
+    std::vector<stream_info> result;
+    result.reserve(found.size());
+    for (auto& [name, info] : found) result.push_back(std::move(info));
+    return result;
 }
 
 std::uint64_t log_reader::count_streams() const {
-    constexpr std::size_t page = 1000;
     std::uint64_t count = 0;
-    std::string after;
-    for (;;) {
-        const auto found = streams(after, page);
-        count += found.size();
-        if (found.size() < page) return count;
-        after = found.back().name;
-    }
+    each_stream([&count](const event_view&) {
+        ++count;
+        return true;
+    });
+    return count;
 }
 
 std::vector<type_info> log_reader::types() const {

@@ -40,6 +40,9 @@ public:
                          const std::function<bool(const recorded_event&)>& visit) const;
 
 private:
+    // The last event of each stream, in no order of anybody's.
+    void each_stream(const visit_event& visit) const;
+
     std::shared_ptr<storage::environment> env_;
     log_tables tables_;
 };

@@ -208,6 +208,12 @@ event_view record_reader::open(std::string_view record, std::uint64_t position) 
     return event_view(wire::GetEvent(record.data()));
 }
 
+std::optional<event_view> record_reader::open_if_sound(std::string_view record,
+                                                       std::uint64_t position) {
+    if (check(record, position)) return std::nullopt;
+    return event_view(wire::GetEvent(record.data()));
+}
+
 uuid event_view::id() const noexcept {
     return from_wire(as_event(record_).head()->id());
 }

@@ -46,6 +46,8 @@ public:
     // Verifies checksum and structure; throws corrupt, naming the position it was read at.
     static event_view open(std::string_view record, std::uint64_t position);
 
+    static std::optional<event_view> open_if_sound(std::string_view record, std::uint64_t position);
+
     // What is wrong with a record, in the words of idem::finding; nullopt: it is sound.
     struct fault {
         std::string_view kind;

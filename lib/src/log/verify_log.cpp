@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <optional>
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
-#include "log/decide.hpp"
+#include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
 #include "storage/cursor.hpp"
@@ -15,38 +14,9 @@
 namespace idem {
 namespace {
 
+constexpr std::size_t findings_of_runs_max = 100;
 constexpr std::string_view restore_advice = "restore a backup";
 constexpr std::string_view rebuild_advice = "export the store and import it into a new one";
-
-// Visits so many entries and no more, whatever their keys are: what follows was added since. Reads
-// in short transactions, so that a verification of a store in use does not pin it.
-template <class Step>
-void walk(storage::environment& env, storage::table table, bool integer_keys, std::uint64_t entries,
-          Step&& step) {
-    std::string resume;
-    bool more = true;
-    while (more) {
-        const storage::read_transaction txn(env);
-        storage::cursor cursor(txn, table);
-        read_slice slice;
-        std::optional<storage::entry> entry;
-        if (resume.empty()) {
-            entry = cursor.first();
-        } else {
-            entry = integer_keys ? cursor.seek(storage::integer_key(resume)) : cursor.seek(resume);
-            if (entry && entry->first == resume) entry = cursor.next();
-        }
-        more = false;
-        for (; entry; entry = cursor.next()) {
-            if (entries-- == 0 || !step(txn, *entry)) return;
-            if (slice.over()) {
-                resume = entry->first;
-                more = true;
-                break;
-            }
-        }
-    }
-}
 
 class log_verifier {
 public:
@@ -58,28 +28,44 @@ public:
             const storage::read_transaction txn(env_);
             head_ = head_of(txn, tables_);
         }
-        walk(env_, tables_.log, true, head_, [&](const auto& txn, const storage::entry& entry) {
-            const std::uint64_t position = storage::integer_key(entry.first);
-            check_order(position);
-            check_seek(txn, position, entry.second);
-            check_event(txn, position, entry.second);
-            if (position % 4096 == 0) found_.progress(position, head_);
-            return !found_.full();
-        });
+        bool more = head_ > 0;
+        while (more) {
+            const storage::read_transaction txn(env_);
+            more = walk(txn);
+        }
         if (!found_.full() && next_ != head_ + 1) {
             found_.add({"position_gap", next_, "",
                         fmt::format("the log ends at position {}, and should at {}; {}", next_ - 1,
                                     head_, restore_advice)});
         }
-        // Each event was found in each index under its own key, so an index of as many entries as
-        // there are events holds nothing else. Only where that does not add up is it searched.
-        if (!found_.full()) find_orphans(tables_.ids, "id_orphan");
-        if (!found_.full()) find_orphans(tables_.streams, "stream_orphan");
+        check_runs(tables_.indexes->ids.table, "ids");
+        check_runs(tables_.indexes->streams.table, "streams");
         found_.progress(head_, head_);
         return head_;
     }
 
 private:
+    // Visits as many records as the log should have and no more, whatever their keys are: what
+    // follows was added since. In short transactions, so that a verification of a store in use does
+    // not pin it.
+    bool walk(const storage::transaction& txn) {
+        const index_view known(txn, tables_);
+        storage::cursor cursor(txn, tables_.log);
+        read_slice slice;
+        for (auto entry = cursor.seek(next_key_); entry; entry = cursor.next()) {
+            const std::uint64_t position = storage::integer_key(entry->first);
+            if (walked_++ == head_) return false;
+            check_order(position);
+            check_seek(txn, position, entry->second);
+            check_event(txn, known, position, entry->second);
+            if (position % 4096 == 0) found_.progress(position, head_);
+            next_key_ = position + 1;
+            if (found_.full() || next_key_ == 0) return false;
+            if (slice.over()) return true;
+        }
+        return false;
+    }
+
     void check_order(std::uint64_t position) {
         if (position != next_) {
             found_.add({"position_gap", next_, "",
@@ -100,87 +86,115 @@ private:
                                 position, rebuild_advice)});
     }
 
-    void check_event(const storage::transaction& txn, std::uint64_t position,
-                     std::string_view record) {
+    void check_event(const storage::transaction& txn, const index_view& known,
+                     std::uint64_t position, std::string_view record) {
         if (const auto fault = record_reader::check(record, position)) {
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             return;
         }
         const event_view e = record_reader::open(record, position);
-        bool sound = check_id(txn, e);
-        sound = check_stream(txn, e) && sound;
+        bool sound = true;
+        if (indexes_readable_) {
+            try {
+                sound = check_id(txn, known, e);
+                sound = check_stream(txn, known, e) && sound;
+            } catch (const error& fault) {
+                if (fault.code() != errc::corrupt) throw;
+                indexes_readable_ = false;  // check_runs tells where
+            }
+        }
         if (sound) found_.count_event();
     }
 
-    bool check_id(const storage::transaction& txn, const event_view& e) {
-        const auto indexed = txn.get(tables_.ids, id_bytes(e.id()));
-        if (indexed && *indexed == position_bytes(e.position())) return true;
-        found_.add({"id_missing", e.position(), to_string(e.id()),
-                    fmt::format("the id {} of position {} is {} in the index of ids; {}",
-                                to_string(e.id()), e.position(),
-                                indexed ? "at another position" : "not", rebuild_advice)});
-        return false;
+    // A record that an index names; a damaged one is told of in its own place.
+    std::optional<event_view> other_event(const storage::transaction& txn,
+                                          std::uint64_t position) const {
+        const auto record = txn.peek(tables_.log, position);
+        if (!record) return std::nullopt;
+        return record_reader::open_if_sound(*record, position);
     }
 
-    bool check_stream(const storage::transaction& txn, const event_view& e) {
-        const auto position = e.position();
-        const auto indexed = txn.get(tables_.streams, stream_key(e.stream(), e.revision()));
-        if (!indexed || *indexed != position_bytes(position)) {
-            found_.add({"stream_missing", position, std::string(e.stream()),
-                        fmt::format("revision {} of stream {} at position {} is {} in the index of "
-                                    "streams; {}",
-                                    e.revision(), text::shown(e.stream()), position,
-                                    indexed ? "at another position" : "not", rebuild_advice)});
+    bool check_id(const storage::transaction& txn, const index_view& known, const event_view& e) {
+        bool here = false;
+        std::uint64_t elsewhere = 0;
+        const uuid id = e.id();
+        known.ids().backwards(tables_.indexes->ids.of(id_bytes(id)), query{}.to,
+                              [&](std::uint64_t position) {
+                                  here = here || position == e.position();
+                                  if (position < e.position() && elsewhere == 0) {
+                                      const auto other = other_event(txn, position);
+                                      if (other && other->id() == id) elsewhere = position;
+                                  }
+                                  return true;
+                              });
+        if (!here) {
+            found_.add({"id_missing", e.position(), to_string(id),
+                        fmt::format("the id {} of position {} is not in the index of ids; {}",
+                                    to_string(id), e.position(), rebuild_advice)});
+        }
+        if (elsewhere != 0) {
+            found_.add({"id_repeated", e.position(), to_string(id),
+                        fmt::format("the id {} of position {} is that of position {} too; {}",
+                                    to_string(id), e.position(), elsewhere, restore_advice)});
+        }
+        return here && elsewhere == 0;
+    }
+
+    bool check_stream(const storage::transaction& txn, const index_view& known,
+                      const event_view& e) {
+        bool here = false;
+        bool readable = true;
+        std::optional<std::uint64_t> before;  // revision
+        known.streams().backwards(tables_.indexes->streams.of(e.stream()), e.position(),
+                                  [&](std::uint64_t position) {
+                                      if (position == e.position()) {
+                                          here = true;
+                                          return true;
+                                      }
+                                      const auto other = other_event(txn, position);
+                                      readable = other.has_value();
+                                      if (!other) return false;
+                                      if (other->stream() != e.stream()) return true;
+                                      before = other->revision();
+                                      return false;
+                                  });
+        if (!here) {
+            found_.add(
+                {"stream_missing", e.position(), std::string(e.stream()),
+                 fmt::format("revision {} of stream {} at position {} is not in the index "
+                             "of streams; {}",
+                             e.revision(), text::shown(e.stream()), e.position(), rebuild_advice)});
             return false;
         }
-        if (e.revision() == 0) return true;
-        const auto before = txn.get(tables_.streams, stream_key(e.stream(), e.revision() - 1));
-        if (before && before->size() == 8 && read_position(*before) < position) return true;
-        found_.add(
-            {"revision_gap", position, std::string(e.stream()),
-             fmt::format("stream {} has revision {} at position {} and no revision {} before "
-                         "it; {}",
-                         text::shown(e.stream()), e.revision(), position, e.revision() - 1,
-                         restore_advice)});
+        const std::uint64_t expected = before ? *before + 1 : 0;
+        if (!readable || e.revision() == expected) return true;
+        found_.add({"revision_gap", e.position(), std::string(e.stream()),
+                    fmt::format("stream {} has revision {} at position {}, and by the events "
+                                "before it should have revision {}; {}",
+                                text::shown(e.stream()), e.revision(), e.position(), expected,
+                                restore_advice)});
         return false;
     }
 
-    void find_orphans(storage::table index, const char* kind) {
-        std::uint64_t entries = 0;
-        {
-            const storage::read_transaction txn(env_);
-            entries = txn.stats(index).entries;
-            if (entries == txn.stats(tables_.log).entries) return;
+    void check_runs(storage::table index, const char* name) {
+        if (found_.full()) return;
+        const storage::read_transaction txn(env_);
+        for (const auto& fault : index::check(txn, index, findings_of_runs_max)) {
+            found_.add({"index_damaged", fault.first, name,
+                        fmt::format("the index of {} is damaged among positions {} to {}: {}; {}",
+                                    name, fault.first, fault.last, fault.message, rebuild_advice)});
         }
-        walk(env_, index, false, entries, [&](const auto& txn, const storage::entry& entry) {
-            if (!points_to_its_event(txn, index, entry)) {
-                found_.add({kind, std::nullopt, text::shown(entry.first),
-                            fmt::format("the index entry {} names no event; {}",
-                                        text::shown(entry.first), rebuild_advice)});
-            }
-            return !found_.full();
-        });
-    }
-
-    bool points_to_its_event(const storage::transaction& txn, storage::table index,
-                             const storage::entry& entry) const {
-        if (entry.second.size() != 8) return false;
-        const std::uint64_t position = read_position(entry.second);
-        const auto record = txn.get(tables_.log, position);
-        if (!record) return false;
-        if (record_reader::check(*record, position)) return true;  // reported with its event
-        const event_view e = record_reader::open(*record, position);
-        const uuid id = e.id();
-        return entry.first ==
-               (index == tables_.ids ? id_bytes(id) : stream_key(e.stream(), e.revision()));
     }
 
     storage::environment& env_;
     const log_tables& tables_;
     finding_list& found_;
     std::uint64_t head_ = 0;
-    std::uint64_t next_ = 1;
+    std::uint64_t next_ = 1;  // position that should come
+    std::uint64_t next_key_ = 0;
+    std::uint64_t walked_ = 0;
+    bool indexes_readable_ = true;
 };
 
 }  // namespace

@@ -6,8 +6,7 @@
 // - an environment is of the process that opened it: use after fork() is errc::forked;
 // - the map grows only while no transaction of this process is live;
 // - reader slots of dead processes are reclaimed at open and before giving up;
-// - a failed commit is no_space or io where nothing was written, outcome_unknown where that is
-// open.
+// - a failed commit is no_space or io if nothing was written, outcome_unknown if that is open.
 #pragma once
 
 #include <cstddef>
@@ -90,13 +89,12 @@ public:
     static std::shared_ptr<environment> open(const std::filesystem::path& folder,
                                              const environment_options& options);
 
-    // Makes `folder` with a new environment in it that `fill` completes in one write transaction:
-    // built under a temporary name beside it, synced, renamed. It is there whole or not at all,
-    // whatever happens. False: it was there already, or came meanwhile.
+    // Makes `folder` with a new environment in it that `fill` completes in one write transaction.
+    // It is there whole or not at all. False: it was there already, or came meanwhile.
     static bool create(const std::filesystem::path& folder, const environment_options& options,
                        const std::function<void(write_transaction&)>& fill);
 
-    // An unsynced environment in a fresh folder under `parent`, removed with its last owner.
+    // An unsynced one in a fresh folder under `parent`, removed with its last owner.
     static std::shared_ptr<environment> scratch(const std::filesystem::path& parent,
                                                 std::uint64_t map_bytes = 64ULL << 30);
 
@@ -150,6 +148,8 @@ public:
 
     std::optional<std::string_view> get(table t, std::string_view key) const;
     std::optional<std::string_view> get(table t, std::uint64_t key) const;  // key_order::integer
+    // The same, and not counted as left behind in memory by a walk: it is needed again soon.
+    std::optional<std::string_view> peek(table t, std::uint64_t key) const;
     table_stats stats(table t) const;
     std::uint64_t id() const noexcept;  // rises with each commit; a reader has that of its snapshot
 
@@ -198,10 +198,12 @@ public:
     void clear_table(table t);  // its rows only
 
     void put(table t, std::string_view key, std::string_view value);
+    void put(table t, std::uint64_t key, std::string_view value);  // key_order::integer
     // Behind the last key: errc::corrupt if the key is not greater, for that is a race or a bug.
     void append(table t, std::uint64_t key, std::string_view value);
     void append(table t, std::string_view key, std::string_view value);
     bool erase(table t, std::string_view key);  // false: was not there
+    bool erase(table t, std::uint64_t key);
 
     // On disk when it returns. Throws no_space or io where nothing was written, outcome_unknown
     // where it may have been. Use storage::write rather than this.
@@ -217,13 +219,12 @@ private:
     std::unique_ptr<opened_tables> opened_;
 };
 
-// A write transaction cannot open a table, for one was opened after it began. To be thrown as far
-// as write(): not an error of anybody.
+// A table was opened after a write transaction began that opens one: write() begins again.
 struct begun_too_early {};
 
 // Runs `body(write_transaction&)` and commits. Runs it again, from nothing, where the map had to
 // grow or another thread has opened a table meanwhile; so it must have no other effect than on the
-// transaction and on what it overwrites when run again.
+// transaction and on what it overwrites.
 template <class Body>
 void write(environment& env, Body&& body) {
     for (;;) {
@@ -241,7 +242,6 @@ void write(environment& env, Body&& body) {
     }
 }
 
-// Keys of key_order::integer tables.
 std::uint64_t integer_key(std::string_view key) noexcept;
 
 // Writes through to disk: the folder's entries, so that a rename in it survives a power cut.

@@ -111,6 +111,10 @@ std::optional<std::string_view> transaction::get(table t, std::uint64_t key) con
     return get(t, as_key(key));
 }
 
+std::optional<std::string_view> transaction::peek(table t, std::uint64_t key) const {
+    return get_raw(environment_->internals(), handle_, t.raw(), as_key(key));
+}
+
 table_stats transaction::stats(table t) const {
     MDB_stat found{};
     check(environment_->internals(), mdb_stat(handle_, t.raw(), &found), "measuring a table");
@@ -236,6 +240,10 @@ void write_transaction::put(table t, std::string_view key, std::string_view valu
     count_windows(1);
 }
 
+void write_transaction::put(table t, std::uint64_t key, std::string_view value) {
+    put(t, as_key(key), value);
+}
+
 void write_transaction::append(table t, std::uint64_t key, std::string_view value) {
     append(t, as_key(key), value);
 }
@@ -250,6 +258,10 @@ bool write_transaction::erase(table t, std::string_view key) {
     if (code == MDB_NOTFOUND) return false;
     check(environment_->internals(), code, "erasing a key");
     return true;
+}
+
+bool write_transaction::erase(table t, std::uint64_t key) {
+    return erase(t, as_key(key));
 }
 
 void write_transaction::commit() {

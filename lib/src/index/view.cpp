@@ -1,0 +1,146 @@
+#include "index/view.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "index/merged.hpp"
+
+namespace idem::index {
+
+view::view(const storage::transaction& txn, storage::table t, const tail& recent,
+           std::uint64_t head, read_fingerprints from_log)
+    : txn_(&txn),
+      table_(t),
+      recent_(&recent),
+      head_(head),
+      from_log_(std::move(from_log)),
+      manifest_(read_manifest(txn, t)),
+      runs_(manifest_.runs.size()) {}
+
+const run& view::at(std::size_t number) const {
+    auto& opened = runs_[number];
+    if (!opened) opened = std::make_unique<run>(*txn_, table_, manifest_.runs[number]);
+    return *opened;
+}
+
+// Only for a transaction that is older than what was dropped from the tail that is shared.
+const tail& view::own_tail() const {
+    if (!own_tail_) {
+        auto own = std::make_unique<tail>(manifest_);
+        own->skip_to(manifest_.flushed());
+        own->add(manifest_.flushed() + 1, from_log_(manifest_.flushed(), head_));
+        own_tail_ = std::move(own);
+    }
+    return *own_tail_;
+}
+
+void view::search_tail(std::span<const fingerprint> keys, std::vector<char>& done,
+                       std::uint64_t up_to, const accept_candidate& accept) const {
+    const std::uint64_t above = manifest_.flushed();
+    if (!recent_->search(keys, done, above, up_to, accept)) {
+        own_tail().search(keys, done, above, up_to, accept);
+    }
+}
+
+void view::search(std::span<const fingerprint> keys, std::vector<char>& done,
+                  const accept_candidate& accept) const {
+    search_tail(keys, done, head_, accept);
+    for (std::size_t i = manifest_.runs.size(); i-- > 0;) search_run(at(i), keys, done, accept);
+}
+
+// In groups, so that the filters of all keys of a group are on their way from memory at once.
+void view::search_run(const run& r, std::span<const fingerprint> keys, std::vector<char>& done,
+                      const accept_candidate& accept) const {
+    constexpr std::size_t group_size = 32;
+    std::array<const chunk_view*, group_size> chunks{};
+    std::array<std::size_t, group_size> members{};
+    for (std::size_t next = 0; next < keys.size();) {
+        std::size_t count = 0;
+        for (; next < keys.size() && count < group_size; ++next) {
+            if (done[next] != 0) continue;
+            members[count] = next;
+            chunks[count] = &r.chunk(r.chunk_of(keys[next]));
+            chunks[count]->prefetch(keys[next]);
+            ++count;
+        }
+        for (std::size_t m = 0; m < count; ++m) {
+            const fingerprint key = keys[members[m]];
+            if (!chunks[m]->may_contain(key)) continue;
+            // The last of the equal ones, and back from there.
+            auto place = r.lower_bound({key, std::numeric_limits<std::uint64_t>::max()});
+            while (r.retreat(place)) {
+                const entry e = r.at(place);
+                if (e.key != key) break;
+                if (accept(members[m], e.position)) {
+                    done[members[m]] = 1;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+void view::backwards(fingerprint key, std::uint64_t from, const visit_position& visit) const {
+    bool more = true;
+    if (from > manifest_.flushed()) {
+        std::vector<char> done(1);
+        search_tail({&key, 1}, done, std::min(from, head_), [&](std::size_t, std::uint64_t p) {
+            more = more && visit(p);
+            return !more;
+        });
+    }
+    for (std::size_t i = manifest_.runs.size(); i-- > 0 && more;) {
+        if (manifest_.runs[i].first > from) continue;
+        const run& r = at(i);
+        if (from >= r.info().last && !r.chunk(r.chunk_of(key)).may_contain(key)) continue;
+        auto place = r.lower_bound(
+            {key, from == std::numeric_limits<std::uint64_t>::max() ? from : from + 1});
+        while (more && r.retreat(place)) {
+            const entry e = r.at(place);
+            if (e.key != key) break;
+            more = visit(e.position);
+        }
+    }
+}
+
+void view::forwards(fingerprint key, std::uint64_t from, const visit_position& visit) const {
+    for (std::size_t i = 0; i < manifest_.runs.size(); ++i) {
+        if (manifest_.runs[i].last < from) continue;
+        const run& r = at(i);
+        for (auto place = r.lower_bound({key, from}); !r.at_end(place); r.advance(place)) {
+            const entry e = r.at(place);
+            if (e.key != key) break;
+            if (!visit(e.position)) return;
+        }
+    }
+    std::vector<std::uint64_t> newest;
+    std::vector<char> done(1);
+    search_tail({&key, 1}, done, head_, [&](std::size_t, std::uint64_t position) {
+        if (position >= from) newest.push_back(position);
+        return position < from;
+    });
+    for (auto p = newest.rbegin(); p != newest.rend(); ++p) {
+        if (!visit(*p)) return;
+    }
+}
+
+void view::each_key(fingerprint from, const visit_key& visit) const {
+    auto newest = recent_->entries(manifest_.flushed(), head_);
+    if (!newest) newest = own_tail().entries(manifest_.flushed(), head_);
+    std::sort(newest->begin(), newest->end());
+    std::vector<const run*> runs;
+    for (std::size_t i = 0; i < manifest_.runs.size(); ++i) runs.push_back(&at(i));
+    merged all(runs, *newest, {from, 0});
+    while (!all.at_end()) {
+        entry last = all.current();
+        std::uint64_t entries = 0;
+        for (; !all.at_end() && all.current().key == last.key; all.advance()) {
+            last = all.current();
+            ++entries;
+        }
+        if (!visit(last.key, last.position, entries)) return;
+    }
+}
+
+}  // namespace idem::index

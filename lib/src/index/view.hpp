@@ -1,0 +1,63 @@
+// An index as it stands in one transaction: its runs, and the tail behind them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "index/manifest.hpp"
+#include "index/run.hpp"
+#include "index/tail.hpp"
+
+namespace idem::index {
+
+// Reads the fingerprints of the positions (above, up_to] from the log.
+using read_fingerprints =
+    std::function<std::vector<fingerprint>(std::uint64_t above, std::uint64_t up_to)>;
+
+// Lives within its transaction. Two keys can have one fingerprint: whoever is given a position
+// looks at the record before it believes it.
+class view {
+public:
+    // `recent` holds the tail up to `head`, unless it has moved on: then the log is read again.
+    view(const storage::transaction& txn, storage::table t, const tail& recent, std::uint64_t head,
+         read_fingerprints from_log);
+
+    const manifest& contents() const noexcept { return manifest_; }
+
+    // For each key asks of its positions, newest first, until one is accepted. `done` says for
+    // which none is wanted, and then for which one was accepted.
+    void search(std::span<const fingerprint> keys, std::vector<char>& done,
+                const accept_candidate& accept) const;
+
+    // Visits the positions of one key in order until told to stop (false).
+    using visit_position = std::function<bool(std::uint64_t)>;
+    void forwards(fingerprint key, std::uint64_t from, const visit_position& visit) const;
+    void backwards(fingerprint key, std::uint64_t from, const visit_position& visit) const;
+
+    // Visits keys from `from` on, each with the newest of its positions and how many there are.
+    using visit_key =
+        std::function<bool(fingerprint key, std::uint64_t newest, std::uint64_t entries)>;
+    void each_key(fingerprint from, const visit_key& visit) const;
+
+private:
+    const run& at(std::size_t number) const;
+    void search_run(const run& r, std::span<const fingerprint> keys, std::vector<char>& done,
+                    const accept_candidate& accept) const;
+    void search_tail(std::span<const fingerprint> keys, std::vector<char>& done,
+                     std::uint64_t up_to, const accept_candidate& accept) const;
+    const tail& own_tail() const;
+
+    const storage::transaction* txn_;
+    storage::table table_;
+    const tail* recent_;
+    std::uint64_t head_;
+    read_fingerprints from_log_;
+    manifest manifest_;
+    mutable std::vector<std::unique_ptr<run>> runs_;  // opened when first needed
+    mutable std::unique_ptr<tail> own_tail_;
+};
+
+}  // namespace idem::index

@@ -1,0 +1,143 @@
+// Damage to the runs of an index: verify finds each, and nobody gets a wrong answer unseen.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "idem/store.hpp"
+#include "idem/verify.hpp"
+#include "index/manifest.hpp"
+#include "log/index.hpp"
+#include "sample_events.hpp"
+#include "scratch_folder.hpp"
+#include "storage/storage.hpp"
+
+namespace {
+
+constexpr std::uint64_t events = 140'000;  // two runs of each index and a tail
+
+class indexed_store {
+public:
+    indexed_store() {
+        idem::store store(path_);
+        std::vector<idem::event> batch;
+        for (std::uint64_t i = 0; i < events; ++i) {
+            batch.push_back(numbered_event(i, "s" + std::to_string(i % 1000)));
+            if (batch.size() == 10'000) {
+                store.append(batch);
+                batch.clear();
+            }
+        }
+    }
+
+    // Changes the tables behind the store's back, as damage does.
+    template <class Change>
+    void damage(Change&& change) const {
+        const auto env = idem::storage::environment::open(path_, {});
+        const auto tables = idem::log_tables::open(*env);
+        idem::storage::write(*env,
+                             [&](idem::storage::write_transaction& txn) { change(txn, tables); });
+    }
+    std::set<std::string> kinds() const {
+        std::set<std::string> kinds;
+        for (const auto& f : idem::verify(path_).findings) kinds.insert(f.kind);
+        return kinds;
+    }
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    scratch_folder folder_;
+    std::filesystem::path path_ = folder_ / "s.idem";
+};
+
+std::string row(const idem::storage::transaction& txn, idem::storage::table t, std::uint64_t key) {
+    return std::string(txn.get(t, key).value());
+}
+
+}  // namespace
+
+TEST_CASE("damage to the runs of an index is found and named") {
+    const indexed_store sample;
+    REQUIRE(sample.kinds().empty());
+    const auto key = idem::index::row_key(1, 0);
+    SUBCASE("a bit of a filter, which hides an id") {
+        sample.damage([&](auto& txn, const auto& tables) {
+            const auto t = tables.indexes->ids.table;
+            std::string chunk = row(txn, t, key);
+            for (std::size_t i = 16; i < 16 + 64; ++i) chunk[i] = '\0';
+            txn.put(t, key, chunk);
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"id_missing", "index_damaged"});
+    }
+    SUBCASE("a fingerprint") {
+        sample.damage([&](auto& txn, const auto& tables) {
+            const auto t = tables.indexes->streams.table;
+            std::string chunk = row(txn, t, key);
+            chunk[chunk.size() / 2] ^= 1;
+            txn.put(t, key, chunk);
+        });
+        CHECK(sample.kinds().contains("index_damaged"));
+    }
+    SUBCASE("a chunk that is gone") {
+        sample.damage(
+            [&](auto& txn, const auto& tables) { txn.erase(tables.indexes->ids.table, key); });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+        idem::store store(sample.path());
+        CHECK_THROWS_WITH_AS(store.find(numbered_id(3)), doctest::Contains("chunk"), idem::error);
+        CHECK_THROWS_AS(store.append(numbered_event(3, "s3")), idem::error);
+    }
+    SUBCASE("a chunk cut short") {
+        sample.damage([&](auto& txn, const auto& tables) {
+            const auto t = tables.indexes->streams.table;
+            txn.put(t, key, row(txn, t, key).substr(0, 1000));
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+        const idem::store store(sample.path(), {.read_only = true});
+        idem::query select;
+        select.stream = "s7";
+        CHECK_THROWS_AS(store.read(select, [](const auto&) {}), idem::error);
+    }
+    SUBCASE("the manifest") {
+        sample.damage([](auto& txn, const auto& tables) {
+            const auto t = tables.indexes->ids.table;
+            std::string manifest = row(txn, t, 0);
+            manifest[manifest.size() / 2] ^= 4;
+            txn.put(t, std::uint64_t{0}, manifest);
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"unreadable"});
+        CHECK_THROWS_WITH_AS(idem::store(sample.path()), doctest::Contains("manifest"),
+                             idem::error);
+    }
+}
+
+TEST_CASE("an event whose stream has lost an entry ends a read with an error") {
+    const indexed_store sample;
+    sample.damage([](auto& txn, const auto& tables) {
+        const auto t = tables.indexes->streams.table;
+        const auto key = idem::index::row_key(1, 0);
+        std::string chunk = row(txn, t, key);
+        // The key of one entry in the middle becomes that of its neighbour.
+        const std::size_t at = chunk.size() / 2 / 8 * 8;
+        std::uint64_t seen = 0;
+        for (std::size_t i = at; seen == 0; i += 8) {
+            if (chunk.compare(i, 8, chunk, i + 8, 8) == 0) continue;
+            chunk.replace(i, 8, chunk, i + 8, 8);
+            seen = i;
+        }
+        txn.put(t, key, chunk);
+    });
+    const idem::store store(sample.path(), {.read_only = true});
+    std::uint64_t refused = 0;
+    for (int i = 0; i < 1000; ++i) {
+        idem::query select;
+        select.stream = "s" + std::to_string(i);
+        try {
+            store.read(select, [](const auto&) {});
+        } catch (const idem::error& e) {
+            CHECK(e.code() == idem::errc::corrupt);
+            ++refused;
+        }
+    }
+    CHECK(refused == 1);
+    CHECK(sample.kinds() ==
+          std::set<std::string>{"stream_missing", "index_damaged", "revision_gap"});
+}

@@ -1,0 +1,260 @@
+// The whole index over small chunks, so that a few thousand entries reach several levels: compared
+// with what it should hold after every step.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "idem/error.hpp"
+#include "index/check.hpp"
+#include "index/upkeep.hpp"
+#include "index/view.hpp"
+#include "scratch_folder.hpp"
+#include "storage/storage.hpp"
+
+namespace {
+
+using idem::index::chains;
+using idem::index::fingerprint;
+using idem::index::tail;
+using idem::index::view;
+
+constexpr std::uint32_t chunk_entries = 64;
+
+class small_index {
+public:
+    explicit small_index(std::uint32_t phase)
+        : env_(idem::storage::environment::scratch(folder_.path())) {
+        idem::storage::write(*env_, [&](auto& txn) {
+            table_ = txn.open_table("index", idem::storage::key_order::integer);
+            idem::index::create(txn, table_, 7, chunk_entries, phase);
+        });
+        const idem::storage::read_transaction txn(*env_);
+        recent_ = std::make_unique<tail>(idem::index::read_manifest(txn, table_));
+    }
+
+    void append(const std::vector<fingerprint>& keys) {
+        chains added;
+        for (const fingerprint key : keys) added.push(key);
+        idem::storage::write(*env_, [&](auto& txn) {
+            auto m = idem::index::read_manifest(txn, table_);
+            idem::index::keep_up(txn, table_, m, *recent_, added, all_.size(),
+                                 all_.size() + keys.size());
+        });
+        recent_->add(all_.size() + 1, keys);
+        recent_->drop_old();
+        all_.insert(all_.end(), keys.begin(), keys.end());
+    }
+
+    idem::index::read_fingerprints from_log() const {
+        return [this](std::uint64_t above, std::uint64_t up_to) {
+            return std::vector<fingerprint>(all_.begin() + static_cast<std::ptrdiff_t>(above),
+                                            all_.begin() + static_cast<std::ptrdiff_t>(up_to));
+        };
+    }
+
+    // Every answer for every key that is there, and for some that are not.
+    void check(std::mt19937_64& random) const {
+        const idem::storage::read_transaction txn(*env_);
+        const view known(txn, table_, *recent_, all_.size(), from_log());
+        check_view(known, all_.size(), random);
+        CHECK(idem::index::check(txn, table_, 10).empty());
+    }
+
+    void check_view(const view& known, std::uint64_t head, std::mt19937_64& random) const {
+        std::map<fingerprint, std::vector<std::uint64_t>> expected;
+        for (std::uint64_t p = 1; p <= head; ++p) expected[all_[p - 1]].push_back(p);
+        std::vector<fingerprint> keys;
+        for (const auto& [key, positions] : expected) keys.push_back(key);
+        const std::size_t there = keys.size();
+        for (int i = 0; i < 50; ++i) keys.push_back(random());
+
+        std::vector<char> done(keys.size());
+        std::map<fingerprint, std::vector<std::uint64_t>> newest_first;
+        known.search(keys, done, [&](std::size_t i, std::uint64_t position) {
+            newest_first[keys[i]].push_back(position);
+            return false;
+        });
+        CHECK(newest_first.size() == there);
+        std::size_t wrong = 0;
+        for (const auto& [key, positions] : expected) {
+            auto reversed = positions;
+            std::reverse(reversed.begin(), reversed.end());
+            if (newest_first[key] != reversed) ++wrong;
+            const std::uint64_t from = 1 + random() % head;
+            std::vector<std::uint64_t> up;
+            known.forwards(key, from, [&](std::uint64_t p) {
+                up.push_back(p);
+                return true;
+            });
+            const auto at = std::lower_bound(positions.begin(), positions.end(), from);
+            if (!std::equal(up.begin(), up.end(), at, positions.end())) ++wrong;
+            std::optional<std::uint64_t> below;
+            known.backwards(key, from, [&](std::uint64_t p) {
+                below = p;
+                return false;
+            });
+            const auto above = std::upper_bound(positions.begin(), positions.end(), from);
+            const auto last =
+                above == positions.begin() ? std::nullopt : std::optional(*std::prev(above));
+            if (below != last) ++wrong;
+        }
+        CHECK(wrong == 0);
+
+        auto next = expected.begin();
+        known.each_key(0, [&](fingerprint key, std::uint64_t newest, std::uint64_t entries) {
+            CHECK(next != expected.end());
+            const bool same = key == next->first && newest == next->second.back() &&
+                              entries == next->second.size();
+            CHECK(same);
+            return ++next != expected.end() && same;
+        });
+        CHECK(next == expected.end());
+    }
+
+    idem::storage::environment& env() const { return *env_; }
+    idem::storage::table table() const { return table_; }
+    const tail& recent() const { return *recent_; }
+    std::uint64_t head() const { return all_.size(); }
+    std::uint32_t levels() const {
+        const idem::storage::read_transaction txn(*env_);
+        std::uint32_t highest = 0;
+        for (const auto& r : idem::index::read_manifest(txn, table_).runs) {
+            highest = std::max(highest, r.level);
+        }
+        return highest;
+    }
+    idem::index::manifest contents() const {
+        const idem::storage::read_transaction txn(*env_);
+        return idem::index::read_manifest(txn, table_);
+    }
+    // Another process: its tail begins with nothing.
+    void start_again() {
+        recent_ = std::make_unique<tail>(contents());
+        recent_->skip_to(contents().flushed());
+        recent_->add(contents().flushed() + 1, from_log()(contents().flushed(), all_.size()));
+    }
+
+private:
+    scratch_folder folder_;
+    std::shared_ptr<idem::storage::environment> env_;
+    idem::storage::table table_;
+    std::unique_ptr<tail> recent_;
+    std::vector<fingerprint> all_;
+};
+
+// A few keys with many positions, many with one, and the extreme ones.
+fingerprint draw(std::mt19937_64& random) {
+    switch (random() % 8) {
+        case 0:
+            return 0;
+        case 1:
+            return ~0ULL;
+        case 2:
+        case 3:
+            return (random() % 5) << 60;
+        default:
+            return random();
+    }
+}
+
+}  // namespace
+
+TEST_CASE("an index holds what was added, at every size and over several levels") {
+    for (const std::uint32_t phase : {0U, chunk_entries / 2}) {
+        for (const std::uint64_t seed : {1U, 2U, 3U}) {
+            CAPTURE(phase);
+            CAPTURE(seed);
+            std::mt19937_64 random(seed);
+            small_index index(phase);
+            while (index.head() < 64 * chunk_entries) {
+                // Batches of one, of some, and longer than a run.
+                const std::uint64_t size =
+                    random() % 20 == 0 ? 3 * chunk_entries + random() % 100 : 1 + random() % 40;
+                std::vector<fingerprint> keys(size);
+                std::generate(keys.begin(), keys.end(), [&] { return draw(random); });
+                index.append(keys);
+                if (random() % 10 == 0) index.start_again();
+                if (random() % 8 == 0) index.check(random);
+            }
+            index.check(random);
+            CHECK(index.levels() >= 2);
+        }
+    }
+}
+
+TEST_CASE("one key that fills whole chunks is found at both ends") {
+    std::mt19937_64 random(5);
+    small_index index(0);
+    for (int i = 0; i < 40; ++i) {
+        std::vector<fingerprint> keys(chunk_entries, 42);
+        keys.front() = random();
+        index.append(keys);
+    }
+    index.check(random);
+}
+
+TEST_CASE("an index stays small: few runs, no level overfull, nothing dead for long") {
+    std::mt19937_64 random(6);
+    small_index index(0);
+    std::size_t most_runs = 0;
+    std::size_t most_dead = 0;
+    for (int i = 0; i < 256 * 16; ++i) {
+        std::vector<fingerprint> keys(chunk_entries / 16);
+        std::generate(keys.begin(), keys.end(), [&] { return random(); });
+        index.append(keys);
+        most_runs = std::max(most_runs, index.contents().runs.size());
+        most_dead = std::max(most_dead, index.contents().dead.size());
+    }
+    CHECK(index.levels() == 3);
+    CHECK(most_runs <= 4 * 8);  // of four levels, each with less than two merges
+    CHECK(most_dead <= 16);
+    index.check(random);
+}
+
+TEST_CASE("a reader of an old snapshot gets its own answers, however far the writer has gone") {
+    std::mt19937_64 random(9);
+    small_index index(0);
+    const auto grow = [&](int runs) {
+        for (int i = 0; i < runs; ++i) {
+            std::vector<fingerprint> keys(chunk_entries);
+            std::generate(keys.begin(), keys.end(), [&] { return draw(random); });
+            index.append(keys);
+        }
+    };
+    grow(5);
+    std::vector<fingerprint> some(10);
+    std::generate(some.begin(), some.end(), [&] { return draw(random); });
+    index.append(some);
+    const std::uint64_t head = index.head();
+    const idem::storage::read_transaction old(index.env());
+    grow(30);
+    const view known(old, index.table(), index.recent(), head, index.from_log());
+    index.check_view(known, head, random);
+}
+
+TEST_CASE("what a transaction added is not there when it fails") {
+    std::mt19937_64 random(11);
+    small_index index(0);
+    std::vector<fingerprint> keys(chunk_entries * 5);
+    std::generate(keys.begin(), keys.end(), [&] { return random(); });
+    index.append(keys);
+    const auto before = index.contents().runs.size();
+    chains added;
+    for (std::uint32_t i = 0; i < 3 * chunk_entries; ++i) added.push(random());
+    try {
+        idem::storage::write(index.env(), [&](auto& txn) {
+            auto m = idem::index::read_manifest(txn, index.table());
+            idem::index::keep_up(txn, index.table(), m, index.recent(), added, index.head(),
+                                 index.head() + added.size());
+            throw 1;
+        });
+    } catch (int) {
+    }
+    CHECK(index.contents().runs.size() == before);
+    index.check(random);
+    index.append(keys);
+    index.check(random);
+}
