@@ -106,29 +106,51 @@ bool chunk_view::may_contain(fingerprint key) const noexcept {
     return all;
 }
 
-// Keys are uniform, so their value tells nearly where they stand; where it does not, as with many
-// entries of one stream, this becomes a plain binary search.
+std::uint32_t chunk_view::guess(fingerprint wanted) const noexcept {
+    const fingerprint first = key(0);
+    const fingerprint last = key(count_ - 1);
+    if (wanted <= first) return 0;
+    if (wanted >= last) return count_ - 1;
+    const double part = static_cast<double>(wanted - first) / static_cast<double>(last - first);
+    return static_cast<std::uint32_t>(part * (count_ - 1));
+}
+
+// Keys are uniform, so a guess from the value is off by the root of their number, and a second one
+// from there by less. Where they are not, as with many entries of one stream, the steps outwards
+// from there and the binary search between them take over.
 std::uint32_t chunk_view::lower_bound(fingerprint wanted,
                                       std::uint32_t wanted_offset) const noexcept {
-    std::uint32_t low = 0;
-    std::uint32_t high = count_;
-    for (int guess = 0; guess < 3 && high - low > 8; ++guess) {
-        const fingerprint first = key(low);
-        const fingerprint last = key(high - 1);
-        if (wanted <= first || wanted >= last) break;
-        const double part = static_cast<double>(wanted - first) / static_cast<double>(last - first);
-        const auto middle = low + static_cast<std::uint32_t>(part * (high - low - 1));
-        const std::uint32_t slack = (high - low) / 64 + 4;  // holds the answer nearly always
-        if (const std::uint32_t from = middle > low + slack ? middle - slack : low;
-            key(from) < wanted) {
-            low = from;
+    const auto less = [&](std::uint32_t i) {
+        const fingerprint found = key(i);
+        return found < wanted || (found == wanted && offset(i) < wanted_offset);
+    };
+    std::uint32_t at = guess(wanted);
+    const fingerprint there = key(at);
+    const double spacing =
+        static_cast<double>(key(count_ - 1) - key(0)) / static_cast<double>(count_);
+    if (spacing > 0) {
+        const double off = wanted > there ? static_cast<double>(wanted - there) / spacing
+                                          : -(static_cast<double>(there - wanted) / spacing);
+        const double better = std::clamp(at + off, 0.0, static_cast<double>(count_ - 1));
+        at = static_cast<std::uint32_t>(better);
+    }
+    std::uint32_t low = at;
+    std::uint32_t high = at;
+    std::uint32_t step = 8;
+    if (less(at)) {
+        for (; high < count_ && less(high); step *= 2) {
+            low = high + 1;
+            high = step < count_ - high ? high + step : count_;
         }
-        if (const std::uint32_t to = middle + slack; to < high && key(to) > wanted) high = to;
+    } else {
+        for (; low > 0 && !less(low - 1); step *= 2) {
+            high = low - 1;
+            low = step < low ? low - step : 0;
+        }
     }
     while (low < high) {
         const std::uint32_t middle = low + (high - low) / 2;
-        const fingerprint found = key(middle);
-        if (found < wanted || (found == wanted && offset(middle) < wanted_offset)) {
+        if (less(middle)) {
             low = middle + 1;
         } else {
             high = middle;

@@ -51,6 +51,11 @@ public:
     bool may_contain(fingerprint key) const noexcept;
     void prefetch(fingerprint key) const noexcept { __builtin_prefetch(block(key)); }
 
+    // About where an entry of this key would be.
+    std::uint32_t guess(fingerprint key) const noexcept;
+    void prefetch_guess(fingerprint key) const noexcept {
+        __builtin_prefetch(keys_ + std::size_t{guess(key)} * sizeof key);
+    }
     // The first entry that is not less than (key, offset); size() where there is none.
     std::uint32_t lower_bound(fingerprint key, std::uint32_t offset = 0) const noexcept;
 

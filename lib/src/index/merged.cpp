@@ -7,11 +7,11 @@ namespace idem::index {
 merged::merged(std::span<const run* const> runs, std::span<const entry> newest, const entry& from)
     : newest_(newest) {
     for (const run* r : runs) {
-        source s{r, r->lower_bound(from), {}};
+        source s{r, r->lower_bound(from), nullptr, {}};
         if (load(s)) sources_.push_back(s);
     }
     const auto first = std::lower_bound(newest.begin(), newest.end(), from);
-    source s{nullptr, {0, static_cast<std::uint32_t>(first - newest.begin())}, {}};
+    source s{nullptr, {0, static_cast<std::uint32_t>(first - newest.begin())}, nullptr, {}};
     if (load(s)) sources_.push_back(s);
     choose();
 }
@@ -20,11 +20,21 @@ bool merged::load(source& s) const {
     if (s.of == nullptr) {
         if (s.place.index >= newest_.size()) return false;
         s.value = newest_[s.place.index];
-    } else {
-        if (s.of->at_end(s.place)) return false;
-        s.value = s.of->at(s.place);
+        return true;
     }
+    if (s.of->at_end(s.place)) return false;
+    if (s.chunk == nullptr) s.chunk = &s.of->chunk(s.place.chunk);
+    s.value = {s.chunk->key(s.place.index), s.of->position(*s.chunk, s.place.index)};
     return true;
+}
+
+bool merged::next(source& s) const {
+    ++s.place.index;
+    if (s.of != nullptr && s.place.index == s.chunk->size()) {
+        s.place = {s.place.chunk + 1, 0};
+        s.chunk = nullptr;
+    }
+    return load(s);
 }
 
 // Of equal keys the oldest source comes first, which is the order of positions.
@@ -36,12 +46,7 @@ void merged::choose() noexcept {
 }
 
 void merged::advance() {
-    if (best_->of != nullptr) {
-        best_->of->advance(best_->place);
-    } else {
-        ++best_->place.index;
-    }
-    if (!load(*best_)) sources_.erase(sources_.begin() + (best_ - sources_.data()));
+    if (!next(*best_)) sources_.erase(sources_.begin() + (best_ - sources_.data()));
     choose();
 }
 

@@ -22,9 +22,11 @@ private:
     struct source {
         const run* of;  // null: the newest entries
         run::place place;
+        const chunk_view* chunk;  // where that is; null: not yet looked up
         entry value;
     };
-    bool load(source& s) const;
+    bool load(source& s) const;  // false: it is at its end
+    bool next(source& s) const;
     void choose() noexcept;
 
     std::span<const entry> newest_;

@@ -16,17 +16,34 @@ namespace {
 constexpr std::uint32_t steps_per_run = 16;
 constexpr std::uint32_t dead_chunks_per_step = 4;
 
+// Entries come in the order of their positions and with keys that are uniform, or that repeat:
+// dealt out by their upper bits, most parts are in order or very short.
+std::vector<entry> sorted(const std::vector<entry>& entries) {
+    constexpr int bits = 12;
+    std::vector<std::uint32_t> ends((1U << bits) + 1);
+    for (const entry& e : entries) ++ends[(e.key >> (64 - bits)) + 1];
+    for (std::size_t i = 1; i < ends.size(); ++i) ends[i] += ends[i - 1];
+    std::vector<std::uint32_t> next(ends.begin(), ends.end() - 1);
+    std::vector<entry> result(entries.size());
+    for (const entry& e : entries) result[next[e.key >> (64 - bits)]++] = e;
+    for (std::size_t i = 1; i < ends.size(); ++i) {
+        const auto first = result.begin() + ends[i - 1];
+        const auto last = result.begin() + ends[i];
+        if (!std::is_sorted(first, last)) std::sort(first, last);
+    }
+    return result;
+}
+
 class upkeep {
 public:
     upkeep(storage::write_transaction& txn, storage::table t, manifest& m)
         : txn_(txn), table_(t), m_(m) {}
 
-    void flush(std::vector<entry>&& entries) {
+    void flush(const std::vector<entry>& entries) {
         const std::uint64_t first = entries.front().position;
         const std::uint64_t last = entries.back().position;
-        std::sort(entries.begin(), entries.end());
         run_info fresh{m_.next_number++, first, last, 0, 0};
-        write_chunk(fresh, entries);
+        write_chunk(fresh, sorted(entries));
         m_.runs.push_back(fresh);
     }
 
@@ -182,7 +199,7 @@ bool keep_up(storage::write_transaction& txn, storage::table t, manifest& m, con
         for (std::uint64_t p = std::max(before, m.flushed()) + 1; p <= end; ++p) {
             entries->push_back({added.key(static_cast<std::uint32_t>(p - before - 1)), p});
         }
-        work.flush(std::move(*entries));
+        work.flush(*entries);
         changed = true;
     }
     // Shifted like the runs, so that two indexes of different phase do not work in one commit.

@@ -49,36 +49,49 @@ void view::search(std::span<const fingerprint> keys, std::vector<char>& done,
     for (std::size_t i = manifest_.runs.size(); i-- > 0;) search_run(at(i), keys, done, accept);
 }
 
-// In groups, so that the filters of all keys of a group are on their way from memory at once.
+// In groups, so that what all keys of a group need is on its way from memory at once.
 void view::search_run(const run& r, std::span<const fingerprint> keys, std::vector<char>& done,
                       const accept_candidate& accept) const {
+    struct member {
+        std::size_t number;   // of the key
+        std::uint32_t chunk;  // where it may be
+    };
     constexpr std::size_t group_size = 32;
-    std::array<const chunk_view*, group_size> chunks{};
-    std::array<std::size_t, group_size> members{};
+    std::array<member, group_size> group{};
     for (std::size_t next = 0; next < keys.size();) {
         std::size_t count = 0;
         for (; next < keys.size() && count < group_size; ++next) {
             if (done[next] != 0) continue;
-            members[count] = next;
-            chunks[count] = &r.chunk(r.chunk_of(keys[next]));
-            chunks[count]->prefetch(keys[next]);
-            ++count;
+            group[count] = {next, r.chunk_of(keys[next])};
+            r.chunk(group[count++].chunk).prefetch(keys[next]);
         }
+        std::size_t candidates = 0;
         for (std::size_t m = 0; m < count; ++m) {
-            const fingerprint key = keys[members[m]];
-            if (!chunks[m]->may_contain(key)) continue;
-            // The last of the equal ones, and back from there.
-            auto place = r.lower_bound({key, std::numeric_limits<std::uint64_t>::max()});
-            while (r.retreat(place)) {
-                const entry e = r.at(place);
-                if (e.key != key) break;
-                if (accept(members[m], e.position)) {
-                    done[members[m]] = 1;
-                    break;
-                }
-            }
+            const chunk_view& c = r.chunk(group[m].chunk);
+            if (!c.may_contain(keys[group[m].number])) continue;
+            c.prefetch_guess(keys[group[m].number]);
+            group[candidates++] = group[m];
+        }
+        for (std::size_t m = 0; m < candidates; ++m) {
+            const std::size_t i = group[m].number;
+            done[i] = newest_first(r, group[m].chunk, keys[i],
+                                   [&](std::uint64_t position) { return !accept(i, position); })
+                          ? 0
+                          : 1;
         }
     }
+}
+
+bool view::newest_first(const run& r, std::uint32_t chunk, fingerprint key,
+                        const visit_position& visit) {
+    constexpr auto behind = std::numeric_limits<std::uint32_t>::max();
+    run::place place{chunk, r.chunk(chunk).lower_bound(key, behind)};
+    while (r.retreat(place)) {
+        const entry e = r.at(place);
+        if (e.key != key) break;
+        if (!visit(e.position)) return false;
+    }
+    return true;
 }
 
 void view::backwards(fingerprint key, std::uint64_t from, const visit_position& visit) const {

@@ -46,6 +46,9 @@ private:
     const run& at(std::size_t number) const;
     void search_run(const run& r, std::span<const fingerprint> keys, std::vector<char>& done,
                     const accept_candidate& accept) const;
+    // False: told to stop. The newest entry of the key is in this chunk, if it is anywhere.
+    static bool newest_first(const run& r, std::uint32_t chunk, fingerprint key,
+                             const visit_position& visit);
     void search_tail(std::span<const fingerprint> keys, std::vector<char>& done,
                      std::uint64_t up_to, const accept_candidate& accept) const;
     const tail& own_tail() const;

@@ -138,7 +138,7 @@ void appender::write_batch(open_log& log, request& r) {
         added_.ids.push(d.ids[i]);
         added_.streams.push(d.streams[n]);
         added_.greatest = std::max(added_.greatest, given.id);
-        heads_.set(r.batch.stream(i), given.revision);
+        heads_.set(d.streams[n], r.batch.stream(i), given.revision);
     }
     r.result = std::move(d.result);
 }

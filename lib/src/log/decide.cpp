@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <numeric>
-
 #include "idem/error.hpp"
+#include "index/numbering.hpp"
 #include "log/content.hpp"
 #include "storage/cursor.hpp"
 
@@ -13,18 +11,12 @@ namespace idem {
 namespace {
 
 // For each event the index of the first event of the batch with the same id, itself as a rule.
-std::vector<std::uint32_t> first_of_id(const encoded_batch& batch) {
-    std::vector<std::uint32_t> first(batch.size());
-    std::iota(first.begin(), first.end(), 0U);
-    bool rising = true;  // as ids of version 7 are
-    for (std::size_t i = 1; i < batch.size() && rising; ++i) rising = batch.id(i - 1) < batch.id(i);
-    if (rising) return first;
-
-    std::vector<std::uint32_t> order = first;
-    std::stable_sort(order.begin(), order.end(),
-                     [&batch](auto a, auto b) { return batch.id(a) < batch.id(b); });
-    for (std::size_t i = 1; i < order.size(); ++i) {
-        if (batch.id(order[i]) == batch.id(order[i - 1])) first[order[i]] = first[order[i - 1]];
+std::vector<std::uint32_t> first_of_id(const std::vector<uuid>& ids,
+                                       const std::vector<index::fingerprint>& keys) {
+    index::numbering seen(ids.size());
+    std::vector<std::uint32_t> first(ids.size());
+    for (std::uint32_t i = 0; i < ids.size(); ++i) {
+        first[i] = seen.number(keys[i], i, [&](std::uint32_t j) { return ids[j] == ids[i]; });
     }
     return first;
 }
@@ -40,16 +32,13 @@ rejection conflict(std::size_t index, std::string_view field, std::vector<receip
 
 // Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id
 // with other content rejects the batch.
-std::optional<rejection> find_known(const index_view& known, const log_tables& tables,
-                                    const uuid& greatest, const encoded_batch& batch,
+std::optional<rejection> find_known(const index_view& known, const uuid& greatest,
+                                    const encoded_batch& batch, const std::vector<uuid>& ids,
                                     const std::vector<std::uint32_t>& first, decision& d) {
     const std::size_t size = batch.size();
-    std::vector<uuid> ids(size);
     std::vector<char> done(size);
-    d.ids.resize(size);
     for (std::uint32_t i = 0; i < size; ++i) {
-        ids[i] = d.result.receipts[i].id = batch.id(i);
-        d.ids[i] = tables.indexes->ids.of(id_bytes(ids[i]));
+        d.result.receipts[i].id = ids[i];
         // Ids of version 7 rise, and so are greater than any that is known.
         done[i] = first[i] != i || ids[i] > greatest ? 1 : 0;
     }
@@ -81,14 +70,10 @@ std::optional<rejection> find_known(const index_view& known, const log_tables& t
 // Gives fresh events their revisions.
 class revisions {
 public:
-    revisions(const encoded_batch& batch, decision& d) : batch_(batch), decision_(d) {
-        std::size_t slots = 16;
-        while (slots < d.fresh.size() * 2) slots *= 2;
-        slots_.assign(slots, none);
-    }
+    revisions(const encoded_batch& batch, decision& d) : batch_(batch), decision_(d) {}
 
-    void assign(const index_view& known, const log_tables& tables, const stream_heads& heads) {
-        list_streams(tables);
+    void assign(const index_view& known, const tiered_index& streams, const stream_heads& heads) {
+        list_streams(streams, heads);
         find_next(known, heads);
         for (std::size_t n = 0; n < decision_.fresh.size(); ++n) {
             decision_.result.receipts[decision_.fresh[n]].revision = next_[of_fresh_[n]]++;
@@ -96,37 +81,31 @@ public:
     }
 
 private:
-    // Which streams there are, each once: a hash table over the fingerprints.
-    void list_streams(const log_tables& tables) {
+    void list_streams(const tiered_index& streams, const stream_heads& heads) {
         decision_.streams.reserve(decision_.fresh.size());
         of_fresh_.reserve(decision_.fresh.size());
+        index::numbering seen(decision_.fresh.size());
         for (const std::uint32_t i : decision_.fresh) {
             const std::string_view name = batch_.stream(i);
-            const index::fingerprint key = tables.indexes->streams.of(name);
+            const index::fingerprint key = streams.of(name);
+            const std::uint32_t s =
+                seen.number(key, static_cast<std::uint32_t>(names_.size()),
+                            [&](std::uint32_t other) { return names_[other] == name; });
+            if (s == names_.size()) {
+                names_.push_back(name);
+                keys_.push_back(key);
+                heads.prefetch(key);
+            }
             decision_.streams.push_back(key);
-            of_fresh_.push_back(stream_of(name, key));
+            of_fresh_.push_back(s);
         }
-    }
-
-    std::uint32_t stream_of(std::string_view name, index::fingerprint key) {
-        std::size_t slot = key & (slots_.size() - 1);
-        while (slots_[slot] != none) {
-            const std::uint32_t s = slots_[slot];
-            if (keys_[s] == key && names_[s] == name) return s;
-            slot = (slot + 1) & (slots_.size() - 1);
-        }
-        const auto s = static_cast<std::uint32_t>(names_.size());
-        slots_[slot] = s;
-        names_.push_back(name);
-        keys_.push_back(key);
-        return s;
     }
 
     void find_next(const index_view& known, const stream_heads& heads) {
         next_.resize(names_.size());
         std::vector<char> done(names_.size());
         for (std::size_t s = 0; s < names_.size(); ++s) {
-            const auto last = heads.find(names_[s]);
+            const auto last = heads.find(keys_[s], names_[s]);
             if (last) next_[s] = *last + 1;
             done[s] = last ? 1 : 0;
         }
@@ -134,10 +113,8 @@ private:
                          [&](std::size_t s, const event_view& e) { next_[s] = e.revision() + 1; });
     }
 
-    static constexpr std::uint32_t none = 0xffffffffU;
     const encoded_batch& batch_;
     decision& decision_;
-    std::vector<std::uint32_t> slots_;     // of the hash table: a stream, or none
     std::vector<std::string_view> names_;  // of each stream
     std::vector<index::fingerprint> keys_;
     std::vector<std::uint64_t> next_;
@@ -203,8 +180,14 @@ decision decide(const index_view& known, const log_tables& tables, const stream_
                 std::uint64_t head_position) {
     decision d;
     d.result.receipts.resize(batch.size());
-    const auto first = first_of_id(batch);
-    auto rejected = find_known(known, tables, greatest, batch, first, d);
+    std::vector<uuid> ids(batch.size());
+    d.ids.resize(batch.size());
+    for (std::uint32_t i = 0; i < batch.size(); ++i) {
+        ids[i] = batch.id(i);
+        d.ids[i] = tables.indexes->ids.of(id_bytes(ids[i]));
+    }
+    const auto first = first_of_id(ids, d.ids);
+    auto rejected = find_known(known, greatest, batch, ids, first, d);
     if (!rejected && !expected.is_any() && !d.fresh.empty()) {
         rejected = check_expectation(known, batch, expected, d);
     }
@@ -214,7 +197,7 @@ decision decide(const index_view& known, const log_tables& tables, const stream_
         return d;
     }
     for (const std::uint32_t i : d.fresh) d.result.receipts[i].position = ++head_position;
-    revisions(batch, d).assign(known, tables, heads);
+    revisions(batch, d).assign(known, tables.indexes->streams, heads);
     for (std::uint32_t i = 0; i < batch.size(); ++i) {
         if (first[i] == i) continue;
         const receipt& original = d.result.receipts[first[i]];
