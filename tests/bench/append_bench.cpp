@@ -1,80 +1,118 @@
+// Appending, against the limit and against others.
+#include <fmt/format.h>
+
 #include <atomic>
 #include <thread>
 
-#include "bare_lmdb.hpp"
 #include "idem/store.hpp"
 #include "measure.hpp"
+#include "subjects/subject.hpp"
+#include "trial.hpp"
 
 namespace bench {
 namespace {
 
-constexpr std::uint64_t batch_events = 1000;
-
-// The bytes that a store keeps for one sample event, so that the bare log writes as many.
-std::uint64_t record_bytes(const settings& s) {
-    idem::store store(s.folder / "one.idem");
-    const std::uint64_t few = 2000;
-    std::vector<idem::event> batch;
-    for (std::uint64_t i = 0; i < few; ++i) batch.push_back(sample_event(i));
-    store.append(batch);
-    for (const auto& table : store.stats().tables) {
-        if (table.name == "log") return table.bytes / few / 8 * 8;
+const contestant* find(std::string_view name) {
+    for (const contestant& c : contestants()) {
+        if (c.name == name) return &c;
     }
-    return 0;
+    return nullptr;
 }
 
-// Both writers take turns, so that neither has the quieter disk.
-figure batches(const settings& s) {
-    const std::uint64_t size = record_bytes(s);
-    bare_lmdb bare(s.folder / "bare");
-    idem::store store(s.folder / "batches.idem");
-    const std::string record(size, 'r');
+std::string rates(double ours, double theirs) {
+    return fmt::format("{:.0f} k/s against {:.0f} k/s", ours / 1e3, theirs / 1e3);
+}
+
+// Turn about, so that neither has the quieter disk.
+struct pair_of_rates {
+    double ours = 0;
+    double theirs = 0;
+    double ratio() const { return ours / theirs; }
+};
+pair_of_rates against_bare_log(const settings& s, workload w) {
+    std::filesystem::create_directories(s.folder / "ours");
+    const auto ours = open_idem(s.folder / "ours");
+    const auto bare = open_bare_lmdb(s.folder / "bare");
+    std::vector<idem::event> batch;
+    double our_seconds = 0;
     double bare_seconds = 0;
-    double store_seconds = 0;
-    std::vector<idem::event> batch(batch_events);
-    for (std::uint64_t done = 0; done < s.events; done += batch_events) {
-        for (std::uint64_t i = 0; i < batch_events; ++i) batch[i] = sample_event(done + i);
+    for (std::uint64_t first = 0; first < w.events; first += w.batch) {
+        make_batch(w, first, batch);
         {
             const stopwatch watch;
-            store.append(batch);
-            store_seconds += watch.seconds();
+            ours->append(batch);
+            our_seconds += watch.seconds();
         }
         const stopwatch watch;
-        bare.append(batch_events, [&record](std::uint64_t) { return std::string_view(record); });
+        bare->append(batch);
         bare_seconds += watch.seconds();
     }
-    const auto events = static_cast<double>(s.events);
-    const double ours = events / store_seconds;
-    const double peer = events / bare_seconds;
-    return {"append, v7 ids, batches of 1,000, against a bare LMDB log", ours, peer, ours / peer,
-            0.5};
+    const auto events = static_cast<double>(w.events);
+    return {events / our_seconds, events / bare_seconds};
 }
 
-double rate_of(idem::store& store, unsigned threads, std::uint64_t events) {
-    std::atomic<std::uint64_t> next = 0;
-    std::vector<std::thread> running;
-    const stopwatch watch;
-    for (unsigned t = 0; t < threads; ++t) {
-        running.emplace_back([&] {
-            while (next.fetch_add(1) < events) store.append(sample_event(next));
-        });
+void remove_stores(const settings& s) {
+    for (const char* name : {"ours", "bare"}) std::filesystem::remove_all(s.folder / name);
+}
+
+void against_peer(const settings& s, const workload& w, const char* name, double goal,
+                  const measurement& ours, report& r) {
+    const contestant* peer = find(name);
+    if (peer == nullptr) {
+        fmt::print("(built without {})\n", name);
+        return;
     }
-    for (auto& thread : running) thread.join();
-    return static_cast<double>(events) / watch.seconds();
-}
-
-figure threads(const settings& s) {
-    idem::store store(s.folder / "threads.idem");
-    rate_of(store, 1, s.single_events / 20);
-    const double one = rate_of(store, 1, s.single_events / 4);
-    const double many = rate_of(store, 16, s.single_events);
-    return {"append of single events, 16 threads against one", many, one, many / one, 6};
+    const measurement m = run_trial(*peer, w, {}, s.folder / "trial");
+    r.add({fmt::format("v4 ids, batch 1,000, 1,000 streams: against {}", name), ours.rate / m.rate,
+           goal, false, rates(ours.rate, m.rate)});
 }
 
 }  // namespace
 
-std::vector<figure> append_figures(const settings& s) {
-    return {batches(s), threads(s)};
+void measure_flat_cost(const settings& s, report& r) {
+    workload w;
+    w.events = s.events;
+    const contestant& idem = contestants().front();
+    const measurement m = run_trial(idem, w, {false, true}, s.folder / "trial");
+    against_peer(s, w, "RocksDB", 4, m, r);
+    against_peer(s, w, "SQLite", 10, m, r);
+    r.add({"the same, last tenth against first tenth", m.last_rate / m.first_rate, 0.7, false,
+           rates(m.last_rate, m.first_rate)});
+    r.add({"the same, worst single commit, milliseconds", m.worst_ms, 150, true});
+    r.add({"the same, bytes written a byte of payload", m.written, 8, true});
+    r.add({"the same, heap beyond the map, MiB", m.heap_mib, 128, true});
+    r.add({"100 % duplicates, batch 1,000, random order, million checks/s", m.again / 1e6, 1});
+    w.streams = 1'000'000;
+    const measurement many = run_trial(idem, w, {}, s.folder / "trial");
+    r.add({"the same with 1 M streams at random against 1,000 streams", many.rate / m.rate, 0.5,
+           false, rates(many.rate, m.rate)});
+}
+
+void measure_rising(const settings& s, report& r) {
+    workload w;
+    w.version = 7;
+    w.events = s.events / 5;
+    const pair_of_rates rate = against_bare_log(s, w);
+    r.add({"v7 ids, batch 1,000: against the bare LMDB log", rate.ratio(), 0.6, false,
+           rates(rate.ours, rate.theirs)});
+    remove_stores(s);
+}
+
+void measure_single(const settings& s, report& r) {
+    workload w;
+    w.batch = 1;
+    w.events = s.single_events / 4;
+    const pair_of_rates rate = against_bare_log(s, w);
+    r.add({"single durable append: against a bare LMDB commit", rate.ratio(), 0.95, false,
+           rates(rate.ours, rate.theirs)});
+    remove_stores(s);
+    const contestant& idem = contestants().front();
+    const measurement one = run_trial(idem, w, {}, s.folder / "trial");
+    w.events = s.single_events * 2;
+    w.writers = 16;
+    const measurement many = run_trial(idem, w, {}, s.folder / "trial");
+    r.add({"16 writers of single events: against one", many.rate / one.rate, 10, false,
+           rates(many.rate, one.rate)});
 }
 
 }  // namespace bench

@@ -1,4 +1,4 @@
-// Measuring: time, rates and the table of results.
+// Measuring: time, figures and the table of results.
 #pragma once
 
 #include <chrono>
@@ -7,23 +7,23 @@
 #include <string>
 #include <vector>
 
-#include "idem/event.hpp"
-
 namespace bench {
 
 struct settings {
     std::filesystem::path folder;  // where stores are made; on the disk that is to be measured
-    std::uint64_t events = 1'000'000;
+    std::uint64_t events = 10'000'000;
     std::uint64_t single_events = 20'000;  // for the measurements that commit each event
 };
 
-// A figure: how our rate relates to that of the peer or limit, measured in the same run.
+// What was measured, against its goal. Ratios are of two measurements in one run.
 struct figure {
     std::string what;
-    double ours = 0;
-    double peer = 0;  // 0: the figure is a rate of its own, in `at_least` units
     double ratio = 0;
-    double at_least = 0;
+    double goal = 0;
+    bool at_most = false;     // the goal is an upper limit
+    std::string detail = {};  // the measurements behind the ratio
+
+    bool reached() const noexcept { return at_most ? ratio <= goal : ratio >= goal; }
 };
 
 class stopwatch {
@@ -36,14 +36,20 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// Event number `index` of a run: version 7 id, 128 bytes of payload, one of `streams` streams.
-idem::event sample_event(std::uint64_t index, std::uint64_t streams = 1);
-inline constexpr std::size_t payload_bytes = 128;
+// Each prints its figures as they are made.
+class report {
+public:
+    void add(figure f);
+    const std::vector<figure>& figures() const noexcept { return figures_; }
+    void write_json(const std::filesystem::path& file) const;
 
-std::vector<figure> append_figures(const settings& s);
-std::vector<figure> read_figures(const settings& s);
+private:
+    std::vector<figure> figures_;
+};
 
-void print(const std::vector<figure>& figures);
-void write_json(const std::vector<figure>& figures, const std::filesystem::path& file);
+void measure_flat_cost(const settings& s, report& r);  // version 4 ids, against the peers
+void measure_single(const settings& s, report& r);     // commits of one event
+void measure_rising(const settings& s, report& r);     // version 7 ids, against the bare log
+void measure_reading(const settings& s, report& r);    // scan and rebuild
 
 }  // namespace bench

@@ -1,0 +1,46 @@
+// One of the stores that are compared. All do the same job: append in durable commits, recognise
+// known ids, number the events of a stream, read a stream and read everything.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idem/event.hpp"
+
+namespace bench {
+
+using visit_data = std::function<void(std::string_view stream, std::string_view data)>;
+
+// Appends come from one thread or, where the subject says so, from several.
+class subject {
+public:
+    virtual ~subject() = default;
+    // On disk when it returns. How many were new.
+    virtual std::uint64_t append(std::span<const idem::event> events) = 0;
+    virtual void read_stream(const std::string& stream, const visit_data& visit) = 0;
+    virtual void read_all(const visit_data& visit) = 0;
+};
+
+struct contestant {
+    std::string name;
+    std::function<std::unique_ptr<subject>(const std::filesystem::path&)> open;
+    bool rejects_duplicates = true;
+    bool many_writers = true;
+};
+
+std::unique_ptr<subject> open_idem(const std::filesystem::path& folder);
+std::unique_ptr<subject> open_bare_lmdb(const std::filesystem::path& folder);
+std::unique_ptr<subject> open_lmdb_ids(const std::filesystem::path& folder);
+std::unique_ptr<subject> open_sqlite(const std::filesystem::path& folder);
+std::unique_ptr<subject> open_rocksdb(const std::filesystem::path& folder);
+
+// idem first. Those whose libraries were there when this was built.
+const std::vector<contestant>& contestants();
+
+}  // namespace bench

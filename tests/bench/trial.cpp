@@ -1,0 +1,177 @@
+#include "trial.hpp"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include "measure.hpp"
+
+namespace bench {
+namespace {
+
+std::uint64_t number_in(const char* file, std::string_view name) {
+    std::ifstream in(file);
+    std::string word;
+    std::uint64_t value = 0;
+    while (in >> word) {
+        if (word == name && in >> value) return value;
+    }
+    return 0;
+}
+std::uint64_t bytes_written() {
+    return number_in("/proc/self/io", "write_bytes:");
+}
+double heap_mib() {
+    return static_cast<double>(number_in("/proc/self/status", "RssAnon:")) / 1024;
+}
+
+std::uint64_t bytes_on_disk(const std::filesystem::path& folder) {
+    std::uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        struct stat info {};
+        if (::stat(entry.path().c_str(), &info) == 0 && entry.is_regular_file()) {
+            bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
+        }
+    }
+    return bytes;
+}
+
+// Time that goes by while the events are made is not counted.
+void append_alone(subject& s, const workload& w, measurement& m) {
+    std::vector<idem::event> batch;
+    std::array<double, 10> tenths{};
+    const std::uint64_t batches = w.events / w.batch;
+    const double heap_before = heap_mib();
+    for (std::uint64_t b = 0; b < batches; ++b) {
+        make_batch(w, b * w.batch, batch);
+        const stopwatch watch;
+        m.fresh += s.append(batch);
+        const double seconds = watch.seconds();
+        tenths[b * 10 / batches] += seconds;
+        m.worst_ms = std::max(m.worst_ms, seconds * 1e3);
+        if (b % 1000 == 0) m.heap_mib = std::max(m.heap_mib, heap_mib() - heap_before);
+    }
+    double all = 0;
+    for (const double t : tenths) all += t;
+    const auto given = static_cast<double>(batches * w.batch);
+    m.rate = given / all;
+    m.first_rate = given / 10 / tenths.front();
+    m.last_rate = given / 10 / tenths.back();
+}
+
+void append_together(subject& s, const workload& w, measurement& m) {
+    std::atomic<std::uint64_t> next = 0;
+    std::atomic<std::uint64_t> fresh = 0;
+    const std::uint64_t batches = w.events / w.batch;
+    const stopwatch watch;
+    std::vector<std::thread> writers;
+    for (unsigned t = 0; t < w.writers; ++t) {
+        writers.emplace_back([&] {
+            std::vector<idem::event> batch;
+            for (std::uint64_t b = next++; b < batches; b = next++) {
+                make_batch(w, b * w.batch, batch);
+                fresh += s.append(batch);
+            }
+        });
+    }
+    for (auto& writer : writers) writer.join();
+    m.rate = static_cast<double>(batches * w.batch) / watch.seconds();
+    m.fresh = fresh;
+}
+
+void append_again(subject& s, const workload& w, measurement& m) {
+    std::vector<idem::event> batch(w.batch);
+    const std::uint64_t batches = std::min<std::uint64_t>(w.events / w.batch, 2000);
+    double seconds = 0;
+    for (std::uint64_t b = 0; b < batches; ++b) {
+        for (std::uint64_t i = 0; i < w.batch; ++i) {
+            make_event(w, mixed(b * w.batch + i) % w.events, batch[i]);
+        }
+        const stopwatch watch;
+        if (s.append(batch) != 0) throw std::runtime_error("took a duplicate for a new event");
+        seconds += watch.seconds();
+    }
+    m.again = static_cast<double>(batches * w.batch) / seconds;
+}
+
+void read(subject& s, measurement& m) {
+    const auto events = static_cast<double>(m.fresh);
+    std::uint64_t seen = 0;
+    {
+        const stopwatch watch;
+        std::uint64_t sum = 0;
+        s.read_all([&](std::string_view stream, std::string_view data) {
+            sum += stream.size() + static_cast<unsigned char>(data.back());
+            ++seen;
+        });
+        volatile std::uint64_t sink = sum;
+        (void)sink;
+        m.scan = events / watch.seconds();
+    }
+    if (seen != m.fresh) throw std::runtime_error("read other events than were appended");
+    const stopwatch watch;
+    std::unordered_map<std::string, std::uint64_t> counts;
+    std::string key;
+    s.read_all([&](std::string_view stream, std::string_view) { ++counts[key.assign(stream)]; });
+    m.rebuild = events / watch.seconds();
+}
+
+measurement measure(const contestant& who, const workload& w, const trial_options& options,
+                    const std::filesystem::path& folder) {
+    measurement m;
+    const auto s = who.open(folder);
+    const std::uint64_t written = bytes_written();
+    if (w.writers == 1) {
+        append_alone(*s, w, m);
+    } else {
+        append_together(*s, w, m);
+    }
+    const auto payload = static_cast<double>(w.payload * m.fresh);
+    m.written = static_cast<double>(bytes_written() - written) / payload;
+    m.on_disk = static_cast<double>(bytes_on_disk(folder)) / static_cast<double>(m.fresh);
+    if (options.again) append_again(*s, w, m);
+    if (options.read) read(*s, m);
+    return m;
+}
+
+}  // namespace
+
+measurement run_trial(const contestant& who, const workload& w, const trial_options& options,
+                      const std::filesystem::path& folder) {
+    std::filesystem::create_directories(folder);
+    int ends[2];
+    if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+    const pid_t child = ::fork();
+    if (child < 0) throw std::runtime_error("no process");
+    if (child == 0) {
+        int status = 1;
+        try {
+            const measurement m = measure(who, w, options, folder);
+            status = ::write(ends[1], &m, sizeof m) == sizeof m ? 0 : 1;
+        } catch (const std::exception& e) {
+            std::fprintf(stderr, "%s: %s\n", who.name.c_str(), e.what());
+        }
+        ::_exit(status);
+    }
+    ::close(ends[1]);
+    measurement m;
+    const bool whole = ::read(ends[0], &m, sizeof m) == sizeof m;
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    std::filesystem::remove_all(folder);
+    if (!whole || status != 0) throw std::runtime_error(who.name + " failed");
+    return m;
+}
+
+}  // namespace bench
