@@ -53,7 +53,7 @@ std::uint64_t touch_every_field(const idem::event_view& e) {
 
 // The peer reads each byte of records of the same size, as whoever reads an event must.
 void scan(const settings& s, report& r) {
-    const workload w = sample(s.events / 5, 1000);
+    const workload w = sample(std::max<std::uint64_t>(s.events / 5, 500'000), 1000);
     idem::store store(s.folder / "ours");
     fill(store, w);
     const auto bare = open_bare_lmdb(s.folder / "bare");
@@ -76,9 +76,7 @@ void scan(const settings& s, report& r) {
         }
         const stopwatch watch;
         std::uint64_t sum = 0;
-        bare->read_all([&sum](std::string_view stream, std::string_view data) {
-            sum += stream.size() + sum_of_words(data);
-        });
+        bare->read_records([&sum](std::string_view record) { sum += sum_of_words(record); });
         sink = sink + sum;
         peer = std::max(peer, events / watch.seconds());
     }

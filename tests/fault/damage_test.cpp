@@ -41,11 +41,9 @@ struct sample_store {
     sample_store() {
         idem::store store(path);
         store.run(counting_fold(), idem::projection_mode::inline_);
-        std::vector<idem::event> batch;
-        for (std::uint64_t i = 0; i < 50; ++i) {
-            batch.push_back(numbered_event(i, "s" + std::to_string(i % 3)));
+        for (std::uint64_t i = 0; i < 50; ++i) {  // one by one: a block each
+            store.append(numbered_event(i, "s" + std::to_string(i % 3)));
         }
-        store.append(batch);
     }
     // Opens the tables behind the store's back, as damage does.
     template <class Change>
@@ -99,14 +97,7 @@ TEST_CASE("a sound store has no findings, and every event is counted") {
 TEST_CASE("damage of each kind is found and named") {
     sample_store sample;
     SUBCASE("a flipped byte in the file") {
-        std::fstream file(sample.path / "data.mdb",
-                          std::ios::in | std::ios::out | std::ios::binary);
-        const std::string whole((std::istreambuf_iterator<char>(file)), {});
-        const auto at = whole.rfind("{\"number\":17}");
-        REQUIRE(at != std::string::npos);
-        file.seekp(static_cast<std::streamoff>(at + 11));
-        file.put('9');
-        file.close();
+        sample.replace("{\"number\":17}", "{\"number\":19}");
         CHECK(sample.kinds().contains("record_checksum"));
         const idem::store store(sample.path, {.read_only = true});
         CHECK_THROWS_WITH_AS(store.read({}, [](const auto&) {}), doctest::Contains("checksum"),
@@ -148,9 +139,9 @@ TEST_CASE("a key that changed in the file ends no reading early") {
         return events;
     };
     SUBCASE("to a position beyond the end") {
-        sample.replace(log_key(20), log_key(20 + (1ULL << 40)));
-        CHECK(read(idem::direction::forwards) == 19);
-        CHECK(read(idem::direction::backwards) == 30);
+        sample.replace(log_key(27), log_key(27 + (1ULL << 40)));  // amid its page
+        CHECK(read(idem::direction::forwards) == 26);
+        CHECK(read(idem::direction::backwards) == 23);
     }
     SUBCASE("the last one, to a position beyond the end") {
         sample.replace(log_key(50), log_key(50 + (1ULL << 40)));
@@ -167,6 +158,51 @@ TEST_CASE("a key that changed in the file ends no reading early") {
     idem::store store(sample.path);
     CHECK_THROWS_AS(store.backup(sample.folder / "copy"), idem::error);
     CHECK_FALSE(std::filesystem::exists(sample.folder / "copy"));
+}
+
+TEST_CASE("damage within a block of many events costs those that it struck") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    {
+        idem::store store(path);
+        std::vector<idem::event> batch;
+        for (std::uint64_t i = 0; i < 500; ++i) batch.push_back(numbered_event(i, "s"));
+        store.append(batch);
+    }
+    const auto damage = [&](std::size_t at, char value) {
+        const auto env = idem::storage::environment::open(path, {});
+        const auto tables = idem::log_tables::open(*env);
+        idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
+            std::string block(*txn.get(tables.log, 1));
+            REQUIRE(block.size() > 32 << 10);
+            block[at] = value;
+            txn.put(tables.log, 1, block);
+        });
+    };
+    SUBCASE("its number") {
+        damage(12, 7);
+        CHECK(kinds_of(idem::verify(path)) == kinds{"position_gap"});
+    }
+    SUBCASE("the start of its third record") {
+        damage(20, 1);
+        const auto report = idem::verify(path);
+        // The second and the third; the fourth no longer follows on what can be read.
+        CHECK(kinds_of(report) == kinds{"record_malformed", "revision_gap"});
+        CHECK(report.events == 497);
+    }
+    SUBCASE("its count") {
+        damage(8, 3);
+        CHECK(kinds_of(idem::verify(path)).contains("position_gap"));
+        idem::store store(path, {.create = false});
+        CHECK_THROWS_AS(store.read({}, [](const auto&) {}), idem::error);
+    }
+    SUBCASE("its first position") {
+        damage(0, 2);
+        CHECK(kinds_of(idem::verify(path)).contains("position_mismatch"));
+        idem::store store(path, {.create = false});
+        CHECK_THROWS_AS(store.read({}, [](const auto&) {}), idem::error);
+    }
+    CHECK_FALSE(idem::verify(path).sound());
 }
 
 TEST_CASE("rows in disorder are told, and not walked in a circle") {

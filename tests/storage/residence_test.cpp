@@ -34,7 +34,7 @@ std::shared_ptr<storage::environment> filled(const scratch_folder& folder) {
     const std::string row(row_bytes, 'r');
     storage::write(*env, [&](storage::write_transaction& txn) {
         const auto table = txn.open_table("t", storage::key_order::integer);
-        for (std::uint64_t i = 0; i < rows; ++i) txn.append(table, i, row);
+        for (std::uint64_t i = 0; i < rows; ++i) txn.put(table, i, row);
     });
     return env;
 }
@@ -81,7 +81,7 @@ TEST_CASE("what was given back is read again, also after the map has grown") {
         storage::write(*env, [&](storage::write_transaction& txn) {
             const auto table = txn.open_table("t", storage::key_order::integer);
             for (std::uint64_t i = 0; i < rows / 8; ++i) {
-                txn.append(table, part * rows / 8 + i, row);
+                txn.put(table, part * rows / 8 + i, row);
             }
         });
         const storage::read_transaction txn(*env);

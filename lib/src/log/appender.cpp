@@ -131,10 +131,10 @@ void appender::write_batch(open_log& log, request& r) {
         r.fault = std::current_exception();
         return;
     }
+    write_blocks(log, r.batch, d);
     for (std::size_t n = 0; n < d.fresh.size(); ++n) {
         const std::uint32_t i = d.fresh[n];
         const receipt& given = d.result.receipts[i];
-        log.txn.append(tables_.log, given.position, r.batch.record(i));
         added_.ids.push(d.ids[i]);
         added_.streams.push(d.streams[n]);
         added_.greatest = std::max(added_.greatest, given.id);
@@ -143,11 +143,29 @@ void appender::write_batch(open_log& log, request& r) {
     r.result = std::move(d.result);
 }
 
+void appender::write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const {
+    std::span<const std::uint32_t> rest = d.fresh;
+    while (!rest.empty()) {
+        const std::size_t count =
+            records_of_next_block(rest.size(), log.head.page_bytes,
+                                  [&](std::size_t n) { return batch.record(rest[n]).size(); });
+        std::size_t bytes = 0;
+        for (const auto i : rest.first(count)) bytes += batch.record(i).size();
+        const std::uint64_t first = d.result.receipts[rest.front()].position;
+        block_writer block(log.txn.append(tables_.log, first, block_bytes(count, bytes)), first,
+                           ++log.head.blocks, static_cast<std::uint32_t>(count));
+        for (const auto i : rest.first(count)) block.add(batch.record(i));
+        rest = rest.subspan(count);
+    }
+}
+
 void appender::place(encoded_batch& batch, const decision& d, log_head& head) const {
     const std::uint64_t now = physical_clock();
     for (const auto i : d.fresh) {
         const receipt& given = d.result.receipts[i];
-        head = {given.position, std::max(now, head.clock + 1), head.counter + 1};
+        head.position = given.position;
+        head.clock = std::max(now, head.clock + 1);
+        ++head.counter;
         batch.place(i, given.position, given.revision, {head.clock, origin_, head.counter});
     }
 }

@@ -57,6 +57,7 @@ private:
     void commit(const group& requests);
     struct open_log;  // one write transaction's view of the log
     void write_batch(open_log& log, request& r);
+    void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
 
     std::shared_ptr<storage::environment> env_;

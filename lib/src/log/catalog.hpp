@@ -11,7 +11,7 @@
 
 namespace idem {
 
-inline constexpr std::uint32_t format_version = 2;
+inline constexpr std::uint32_t format_version = 3;
 inline constexpr std::string_view catalog_name = "catalog";
 
 struct store_info {

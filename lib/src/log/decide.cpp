@@ -5,7 +5,6 @@
 #include "idem/error.hpp"
 #include "index/numbering.hpp"
 #include "log/content.hpp"
-#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -160,19 +159,18 @@ std::optional<std::string_view> first_difference(const event_view& a, const even
 }
 
 log_head read_log_head(const storage::transaction& txn, const log_tables& tables) {
-    storage::cursor cursor(txn, tables.log);
-    const auto last = cursor.last();
-    if (!last) return {};
-    const std::uint64_t position = storage::integer_key(last->first);
-    if (const auto records = txn.stats(tables.log).entries; records != position) {
+    const log_extent extent = extent_of(txn, tables.log);
+    const auto blocks = static_cast<std::uint32_t>(extent.blocks);
+    if (!extent.sound()) {
         throw error(errc::corrupt,
-                    fmt::format("the log has {} records up to position {}; run `idem verify` and "
-                                "restore a backup",
-                                records, position),
-                    {.position = position});
+                    fmt::format("the log has {} blocks, and the last does not say so, up to "
+                                "position {}; run `idem verify` and restore a backup",
+                                extent.blocks, extent.last),
+                    {.position = extent.last});
     }
-    const stamp s = record_reader::open(last->second, position).stamp();
-    return {position, s.clock, s.counter};
+    if (extent.last == 0) return {0, 0, 0, 0, extent.page_bytes};
+    const stamp s = record_at(txn, tables, extent.last).stamp();
+    return {extent.last, s.clock, s.counter, blocks, extent.page_bytes};
 }
 
 decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,

@@ -17,6 +17,8 @@ struct log_head {
     std::uint64_t position = 0;  // of the last event
     std::uint64_t clock = 0;     // its stamp
     std::uint64_t counter = 0;
+    std::uint32_t blocks = 0;  // their number's low 32 bits
+    std::uint64_t page_bytes = 0;
 };
 log_head read_log_head(const storage::transaction& txn, const log_tables& tables);
 

@@ -10,7 +10,6 @@
 #include "idem/error.hpp"
 #include "index/upkeep.hpp"
 #include "log/record.hpp"
-#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -23,22 +22,20 @@ constexpr std::string_view streams_name = "streams";
 template <class Visit>
 void each_record(const storage::transaction& txn, storage::table log, std::uint64_t above,
                  std::uint64_t up_to, Visit&& visit) {
-    if (above >= up_to) return;
-    storage::cursor cursor(txn, log);
-    auto found = cursor.seek(above + 1);
+    record_cursor records(txn, log, storage::kept::no);
     for (std::uint64_t position = above + 1; position <= up_to; ++position) {
         std::optional<event_view> e;
-        if (found && storage::integer_key(found->first) == position) {
-            e = record_reader::open_if_sound(found->second, position);
-            found = cursor.next();
+        if (const auto record = records.at(position)) {
+            e = record_reader::open_if_sound(*record, position);
         }
         visit(position, e);
     }
 }
 
-// As far as both the keys of the log and the number of its records go: what lies beyond is damage.
+// The head, unless the table is too small for so many records: what lies beyond is damage.
 std::uint64_t indexed_head(const storage::transaction& txn, const log_tables& tables) {
-    return std::min(head_of(txn, tables), txn.stats(tables.log).entries);
+    const log_extent extent = extent_of(txn, tables.log);
+    return std::min(extent.last, records_in(extent.bytes));
 }
 
 template <class KeyOf>
@@ -102,10 +99,7 @@ log_tables log_tables::open(storage::environment& env) {
 }
 
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {
-    storage::cursor cursor(txn, tables.log);
-    const auto last = cursor.last();
-    if (!last) return 0;
-    return std::max(storage::integer_key(last->first), txn.stats(tables.log).entries);
+    return extent_of(txn, tables.log).head();
 }
 
 std::string_view id_bytes(const uuid& id) noexcept {
@@ -114,7 +108,12 @@ std::string_view id_bytes(const uuid& id) noexcept {
 
 event_view record_at(const storage::transaction& txn, const log_tables& tables,
                      std::uint64_t position) {
-    const auto record = txn.peek(tables.log, position);
+    record_cursor records(txn, tables.log, storage::kept::yes);
+    return event_at(records, position);
+}
+
+event_view event_at(record_cursor& records, std::uint64_t position) {
+    const auto record = records.at(position);
     if (!record) {
         throw error(errc::corrupt,
                     fmt::format("an index names position {}, where the log has no event; run `idem "
@@ -131,6 +130,7 @@ index_view::index_view(const storage::transaction& txn, const log_tables& tables
       tables_(&tables),
       added_(added),
       head_(indexed_head(txn, tables)),
+      records_(txn, tables.log, storage::kept::yes),
       ids_(view_of(txn, tables, tables.indexes->ids, head_, true)),
       streams_(view_of(txn, tables, tables.indexes->streams, head_, false)) {
     catch_up();
@@ -191,7 +191,7 @@ void index_view::search(const index::view& in, const index::chains* added,
                         std::span<const index::fingerprint> keys, std::vector<char>& done,
                         const std::function<bool(std::size_t, const event_view&)>& is_it) const {
     const auto accept = [&](std::size_t i, std::uint64_t position) {
-        return is_it(i, record_at(*txn_, *tables_, position));
+        return is_it(i, event_at(records_, position));
     };
     if (added != nullptr && added->size() > 0) {
         for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -240,7 +240,7 @@ std::optional<std::uint64_t> index_view::find_id(const uuid& id) const {
 void index_view::forwards(std::string_view stream, std::uint64_t from,
                           const visit_view& visit) const {
     streams_.forwards(tables_->indexes->streams.of(stream), from, [&](std::uint64_t position) {
-        const event_view e = record_at(*txn_, *tables_, position);
+        const event_view e = event_at(records_, position);
         return e.stream() != stream || visit(e);
     });
 }
@@ -250,7 +250,7 @@ void index_view::backwards(std::string_view stream, std::uint64_t from,
     const index::fingerprint key = tables_->indexes->streams.of(stream);
     const auto visit_position = [&](std::uint64_t position) {
         if (position > from) return true;
-        const event_view e = record_at(*txn_, *tables_, position);
+        const event_view e = event_at(records_, position);
         return e.stream() != stream || visit(e);
     };
     if (added_ != nullptr) {
@@ -304,13 +304,13 @@ std::optional<std::uint64_t> index_view::position_of(std::string_view stream,
 void index_view::each_stream(index::fingerprint from, const visit_stream& visit) const {
     streams_.each_key(from,
                       [&](index::fingerprint key, std::uint64_t newest, std::uint64_t entries) {
-                          const event_view e = record_at(*txn_, *tables_, newest);
+                          const event_view e = event_at(records_, newest);
                           if (e.revision() + 1 == entries) return visit(key, e);
                           // Two streams of one fingerprint.
                           std::set<std::string, std::less<>> seen;
                           bool more = true;
                           streams_.backwards(key, newest, [&](std::uint64_t position) {
-                              const event_view other = record_at(*txn_, *tables_, position);
+                              const event_view other = event_at(records_, position);
                               if (seen.emplace(other.stream()).second)
                                   more = visit(key, other) && more;
                               return true;

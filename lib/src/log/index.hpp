@@ -16,6 +16,7 @@
 #include "index/chains.hpp"
 #include "index/tail.hpp"
 #include "index/view.hpp"
+#include "log/record_cursor.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
@@ -46,7 +47,7 @@ struct log_indexes {
 
 // A copy shares the indexes.
 struct log_tables {
-    storage::table log;  // position -> record
+    storage::table log;  // position -> block of records
     std::shared_ptr<log_indexes> indexes;
 
     static void create(storage::write_transaction& txn);
@@ -54,14 +55,14 @@ struct log_tables {
     static log_tables open(storage::environment& env);
 };
 
-// The last position of the log. In a damaged one, where they differ, the higher of what its keys
-// and the number of its records say: a walk up to there meets the damage.
+// The last position of the log; in a damaged one so high that a walk up to there meets the damage.
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables);
 
 // The event recorded at `position`; throws corrupt where it is missing or damaged. Records that an
 // index leads to lie anywhere, and the next may lie there too, so this does not count as a walk.
 event_view record_at(const storage::transaction& txn, const log_tables& tables,
                      std::uint64_t position);
+event_view event_at(record_cursor& records, std::uint64_t position);
 
 // Events that a write transaction has appended so far, for the indexes.
 struct indexed_events {
@@ -128,6 +129,7 @@ private:
     const log_tables* tables_;
     indexed_events* added_;
     std::uint64_t head_;
+    mutable record_cursor records_;  // a view is one thread's
     index::view ids_;
     index::view streams_;
 };

@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "log/index.hpp"
-#include "storage/cursor.hpp"
+#include "log/record_cursor.hpp"
 
 namespace idem {
 namespace {
@@ -27,16 +27,6 @@ std::int64_t now_ns() {
         {.position = position});
 }
 
-// LMDB fills a page from its end, so the next record lies just before this one, and is about as
-// long. To ask for it now hides most of the wait for memory; a wrong guess costs nothing.
-void prefetch_next(std::string_view record) {
-    constexpr std::size_t line_bytes = 64;
-    const char* const next = record.data() - record.size();
-    for (std::size_t at = 0; at < std::min<std::size_t>(record.size(), 1024); at += line_bytes) {
-        __builtin_prefetch(next + at);
-    }
-}
-
 // Walks positions, in either direction.
 class range_pass final : public log_pass {
 public:
@@ -53,14 +43,13 @@ public:
         if (select_.limit == 0) return false;
         const std::uint64_t end = std::min(head_of(txn, tables_), select_.to);
         if (!forwards()) next_ = std::min(next_, end);
-        storage::cursor cursor(txn, tables_.log);
+        record_cursor records(txn, tables_.log, storage::kept::no);
         read_slice slice;
-        for (auto entry = cursor.seek(next_); next_ >= first_ && next_ <= end;
-             entry = forwards() ? cursor.next() : cursor.previous()) {
+        while (next_ >= first_ && next_ <= end) {
             const std::uint64_t position = next_;
-            if (!entry || storage::integer_key(entry->first) != position) throw_gap(position);
-            if (forwards()) prefetch_next(entry->second);
-            const event_view e = record_reader::open(entry->second, position);
+            const auto record = records.at(position);
+            if (!record) throw_gap(position);
+            const event_view e = record_reader::open(*record, position);
             covered_ = position;
             next_ = forwards() ? position + 1 : position - 1;
             if (!filters_ || select_.matches(e)) {

@@ -26,9 +26,11 @@ public:
     std::uint64_t run() {
         {
             const storage::read_transaction txn(env_);
-            head_ = head_of(txn, tables_);
+            const log_extent extent = extent_of(txn, tables_.log);
+            head_ = extent.head();
+            blocks_ = extent.blocks;
         }
-        bool more = head_ > 0;
+        bool more = blocks_ > 0;
         while (more) {
             const storage::read_transaction txn(env_);
             more = walk(txn);
@@ -45,7 +47,7 @@ public:
     }
 
 private:
-    // Visits as many records as the log should have and no more, whatever their keys are: what
+    // Visits as many blocks as the log had at the start and no more, whatever their keys are: what
     // follows was added since. In short transactions, so that a verification of a store in use does
     // not pin it.
     bool walk(const storage::transaction& txn) {
@@ -53,20 +55,48 @@ private:
         storage::cursor cursor(txn, tables_.log);
         read_slice slice;
         for (auto entry = cursor.seek(next_key_); entry; entry = cursor.next()) {
-            const std::uint64_t position = storage::integer_key(entry->first);
-            if (walked_++ == head_) return false;
-            check_order(position);
-            check_seek(txn, position, entry->second);
-            check_event(txn, known, position, entry->second);
-            if (position % 4096 == 0) found_.progress(position, head_);
-            next_key_ = position + 1;
+            const std::uint64_t key = storage::integer_key(entry->first);
+            if (walked_++ == blocks_) return false;
+            check_seek(txn, key, entry->second);
+            const auto block = check_block(key, entry->second);
+            bool over = slice.over();
+            for (std::uint32_t i = 0; block && i < block->size() && !found_.full(); ++i) {
+                check_order(key + i);
+                check_event(txn, known, key + i, block->record(block->first() + i));
+                over = slice.over() || over;
+            }
+            next_key_ = key + 1;
             if (found_.full() || next_key_ == 0) return false;
-            if (slice.over()) return true;
+            if (over) return true;
         }
         return false;
     }
 
+    // A block that is none is told of; its events are then missing.
+    std::optional<block_view> check_block(std::uint64_t key, std::string_view bytes) {
+        const auto block = block_view::open(bytes);
+        if (!block) {
+            found_.add({"record_malformed", key, "",
+                        fmt::format("the {} bytes at position {} are no block of records; {}",
+                                    bytes.size(), key, restore_advice)});
+            return block;
+        }
+        if (block->first() != key) {
+            found_.add({"position_mismatch", key, "",
+                        fmt::format("the block at position {} says that it begins with {}; {}", key,
+                                    block->first(), restore_advice)});
+        }
+        if (block->ordinal() != static_cast<std::uint32_t>(walked_)) {
+            found_.add({"position_gap", key, "",
+                        fmt::format("the block at position {} says that it is number {}, and is "
+                                    "number {}; {}",
+                                    key, block->ordinal(), walked_, restore_advice)});
+        }
+        return block;
+    }
+
     void check_order(std::uint64_t position) {
+        if (position % 4096 == 0) found_.progress(position, head_);
         if (position != next_) {
             found_.add({"position_gap", next_, "",
                         fmt::format("the log goes from position {} to {}; {}", next_ - 1, position,
@@ -77,11 +107,11 @@ private:
 
     // Those who read the log from some position on do not come from the record before.
     void check_seek(const storage::transaction& txn, std::uint64_t position,
-                    std::string_view record) {
+                    std::string_view block) {
         const auto found = txn.get(tables_.log, position);
-        if (found && found->data() == record.data()) return;
+        if (found && found->data() == block.data()) return;
         found_.add({"position_gap", position, "",
-                    fmt::format("the record of position {} is there and is not found by its "
+                    fmt::format("the block of position {} is there and is not found by its "
                                 "position; {}",
                                 position, rebuild_advice)});
     }
@@ -110,7 +140,8 @@ private:
     // A record that an index names; a damaged one is told of in its own place.
     std::optional<event_view> other_event(const storage::transaction& txn,
                                           std::uint64_t position) const {
-        const auto record = txn.peek(tables_.log, position);
+        record_cursor records(txn, tables_.log, storage::kept::yes);
+        const auto record = records.at(position);
         if (!record) return std::nullopt;
         return record_reader::open_if_sound(*record, position);
     }
@@ -191,9 +222,10 @@ private:
     const log_tables& tables_;
     finding_list& found_;
     std::uint64_t head_ = 0;
+    std::uint64_t blocks_ = 0;
     std::uint64_t next_ = 1;  // position that should come
     std::uint64_t next_key_ = 0;
-    std::uint64_t walked_ = 0;
+    std::uint64_t walked_ = 0;  // blocks
     bool indexes_readable_ = true;
 };
 

@@ -3,7 +3,7 @@
 
 namespace idem::storage {
 
-cursor::cursor(const transaction& txn, table t) : transaction_(&txn) {
+cursor::cursor(const transaction& txn, table t, kept k) : transaction_(&txn), kept_(k) {
     check(txn.owner().internals(), mdb_cursor_open(txn.raw(), t.raw(), &handle_),
           "opening a cursor");
 }
@@ -18,7 +18,7 @@ std::optional<entry> cursor::move(std::string_view key, int operation) {
     const int code = mdb_cursor_get(handle_, &found, &value, static_cast<MDB_cursor_op>(operation));
     if (code == MDB_NOTFOUND) return std::nullopt;
     check(transaction_->owner().internals(), code, "moving a cursor");
-    transaction_->note_read(to_view(value));
+    if (kept_ == kept::no) transaction_->note_read(to_view(value));
     return entry{to_view(found), to_view(value)};
 }
 

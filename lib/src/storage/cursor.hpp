@@ -10,10 +10,13 @@ struct MDB_cursor;
 
 namespace idem::storage {
 
+// Whether what a cursor reads is needed again soon, or left behind in memory by a walk.
+enum class kept : std::uint8_t { no, yes };
+
 // Walks a table in key order. Lives within its transaction.
 class cursor {
 public:
-    cursor(const transaction& txn, table t);
+    cursor(const transaction& txn, table t, kept k = kept::no);
     ~cursor();
     cursor(const cursor&) = delete;
     cursor& operator=(const cursor&) = delete;
@@ -28,6 +31,7 @@ public:
 private:
     std::optional<entry> move(std::string_view key, int operation);
     const transaction* transaction_;
+    const kept kept_;
     MDB_cursor* handle_ = nullptr;
 };
 

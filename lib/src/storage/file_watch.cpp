@@ -66,7 +66,8 @@ void file_watch::state::start() {
     stop.reset(::eventfd(0, EFD_CLOEXEC));
     if (!inotify.valid() || !stop.valid()) return;
     if (::inotify_add_watch(inotify.get(), file.c_str(),
-                            IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF) < 0) return;
+                            IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF) < 0)
+        return;
     watching = true;
     thread = std::thread([this] { run(); });
 }

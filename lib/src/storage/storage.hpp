@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "idem/error.hpp"
+#include "storage/options.hpp"
 
 // LMDB's own, left incomplete here.
 struct MDB_txn;
@@ -51,29 +52,8 @@ private:
 
 struct table_stats {
     std::uint64_t entries = 0;
-    std::uint64_t pages = 0;
-    std::uint64_t bytes = 0;  // pages times page size
-};
-
-struct environment_options {
-    bool read_only = false;
-    std::uint64_t map_bytes = 64ULL << 30;  // reserved address space; halved while refused
-    std::uint32_t reader_slots = 1024;
-    std::uint32_t tables_max = 512;
-    bool allow_network_file_system = false;
-    // A file that nobody else opens until it is complete: no sync at each commit. Only for scratch
-    // and for building a file that is synced and renamed afterwards.
-    bool unsynced = false;
-};
-
-struct environment_stats {
-    std::uint64_t map_bytes = 0;
-    std::uint64_t file_bytes = 0;
-    std::uint64_t used_bytes = 0;
-    std::uint64_t last_transaction = 0;
-    std::uint32_t readers = 0;
-    std::uint32_t reader_slots = 0;
-    std::uint64_t oldest_reader_lag = 0;
+    std::uint64_t page_bytes = 0;
+    std::uint64_t bytes = 0;  // of all its pages
 };
 
 // A key and a value inside the map: valid until the transaction ends or, within a write
@@ -152,6 +132,8 @@ public:
     std::optional<std::string_view> peek(table t, std::uint64_t key) const;
     table_stats stats(table t) const;
     std::uint64_t id() const noexcept;  // rises with each commit; a reader has that of its snapshot
+    // Rises with each write in it, which may move what was read before.
+    std::uint64_t changes() const noexcept { return changes_; }
 
     // For this room only.
     void note_read(std::string_view bytes) const noexcept {
@@ -174,6 +156,7 @@ protected:
     ~transaction() = default;
     environment* environment_;
     MDB_txn* handle_ = nullptr;
+    std::uint64_t changes_ = 0;
     mutable std::uint64_t windows_ = 0;  // of the map that were read, not yet reported
     mutable std::uintptr_t last_window_ = 0;
 };
@@ -200,8 +183,9 @@ public:
     void put(table t, std::string_view key, std::string_view value);
     void put(table t, std::uint64_t key, std::string_view value);  // key_order::integer
     // Behind the last key: errc::corrupt if the key is not greater, for that is a race or a bug.
-    void append(table t, std::uint64_t key, std::string_view value);
     void append(table t, std::string_view key, std::string_view value);
+    // The same; the caller fills the memory, which is valid until the next write.
+    std::span<char> append(table t, std::uint64_t key, std::size_t bytes);
     bool erase(table t, std::string_view key);  // false: was not there
     bool erase(table t, std::uint64_t key);
 

@@ -120,7 +120,7 @@ table_stats transaction::stats(table t) const {
     check(environment_->internals(), mdb_stat(handle_, t.raw(), &found), "measuring a table");
     const std::uint64_t pages =
         found.ms_branch_pages + found.ms_leaf_pages + found.ms_overflow_pages;
-    return {found.ms_entries, pages, pages * found.ms_psize};
+    return {found.ms_entries, found.ms_psize, pages * found.ms_psize};
 }
 
 void transaction::report_read() const noexcept {
@@ -232,10 +232,12 @@ table write_transaction::open_table(std::string_view name, key_order order) {
 }
 
 void write_transaction::clear_table(table t) {
+    ++changes_;
     check(environment_->internals(), mdb_drop(handle_, t.raw(), 0), "emptying a table");
 }
 
 void write_transaction::put(table t, std::string_view key, std::string_view value) {
+    ++changes_;
     put_raw(environment_->internals(), handle_, t.raw(), key, value, 0, "writing a key");
     count_windows(1);
 }
@@ -244,15 +246,22 @@ void write_transaction::put(table t, std::uint64_t key, std::string_view value) 
     put(t, as_key(key), value);
 }
 
-void write_transaction::append(table t, std::uint64_t key, std::string_view value) {
-    append(t, as_key(key), value);
-}
-
 void write_transaction::append(table t, std::string_view key, std::string_view value) {
+    ++changes_;
     put_raw(environment_->internals(), handle_, t.raw(), key, value, MDB_APPEND, "appending a key");
 }
 
+std::span<char> write_transaction::append(table t, std::uint64_t key, std::size_t bytes) {
+    ++changes_;
+    MDB_val k = to_val(as_key(key));
+    MDB_val value{bytes, nullptr};
+    check(environment_->internals(),
+          mdb_put(handle_, t.raw(), &k, &value, MDB_APPEND | MDB_RESERVE), "appending a key");
+    return {static_cast<char*>(value.mv_data), bytes};
+}
+
 bool write_transaction::erase(table t, std::string_view key) {
+    ++changes_;
     MDB_val wanted = to_val(key);
     const int code = mdb_del(handle_, t.raw(), &wanted, nullptr);
     if (code == MDB_NOTFOUND) return false;

@@ -25,7 +25,7 @@ std::string_view id_of(const idem::event& e) {
     return {reinterpret_cast<const char*>(e.id.bytes.data()), e.id.bytes.size()};
 }
 
-class lmdb_subject final : public subject {
+class lmdb_subject final : public raw_log {
 public:
     lmdb_subject(const std::filesystem::path& folder, bool indexed) : indexed_(indexed) {
         std::filesystem::create_directories(folder);
@@ -82,6 +82,13 @@ public:
         walk(log_, "", [&](MDB_txn*, const MDB_val&, const MDB_val& value) {
             const std::string_view record = view_of(value);
             visit(stream_of(record), data_of(record));
+            return true;
+        });
+    }
+
+    void read_records(const std::function<void(std::string_view)>& visit) override {
+        walk(log_, "", [&](MDB_txn*, const MDB_val&, const MDB_val& value) {
+            visit(view_of(value));
             return true;
         });
     }
@@ -145,7 +152,7 @@ private:
 
 }  // namespace
 
-std::unique_ptr<subject> open_bare_lmdb(const std::filesystem::path& folder) {
+std::unique_ptr<raw_log> open_bare_lmdb(const std::filesystem::path& folder) {
     return std::make_unique<lmdb_subject>(folder, false);
 }
 std::unique_ptr<subject> open_lmdb_ids(const std::filesystem::path& folder) {

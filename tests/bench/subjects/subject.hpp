@@ -35,7 +35,13 @@ struct contestant {
 };
 
 std::unique_ptr<subject> open_idem(const std::filesystem::path& folder);
-std::unique_ptr<subject> open_bare_lmdb(const std::filesystem::path& folder);
+// One that can be read record by record, whatever these hold.
+class raw_log : public subject {
+public:
+    virtual void read_records(const std::function<void(std::string_view)>& visit) = 0;
+};
+
+std::unique_ptr<raw_log> open_bare_lmdb(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_lmdb_ids(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_sqlite(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_rocksdb(const std::filesystem::path& folder);
