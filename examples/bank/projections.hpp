@@ -2,7 +2,7 @@
 #pragma once
 
 #include <idem/flatbuffers.hpp>
-#include <idem/projection.hpp>
+#include <idem/keyed_fold.hpp>
 #include <string>
 #include <vector>
 

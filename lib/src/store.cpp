@@ -34,7 +34,8 @@ public:
           info(read_store_info(*env)),
           tables(log_tables::open(*env)),
           reader(env, tables),
-          projections(env, tables),
+          projections(env, tables, options.replay_threads),
+          replay_threads(options.replay_threads),
           writer(env, tables, info.origin, projections) {}
 
     const std::filesystem::path path;
@@ -43,6 +44,7 @@ public:
     const log_tables tables;
     const log_reader reader;
     projection_set projections;
+    const unsigned replay_threads;
     appender writer;
 };
 
@@ -120,7 +122,7 @@ state store::state(std::string_view name) const {
 }
 state store::replay(const projection& p, std::uint64_t position,
                     const std::function<void(std::uint64_t)>& progress) const {
-    return replay_log(impl_->env, impl_->tables, p, position, progress);
+    return replay_log(impl_->env, impl_->tables, p, position, impl_->replay_threads, progress);
 }
 
 std::optional<store::kept_value> store::load_snapshot(std::string_view name, std::uint32_t version,

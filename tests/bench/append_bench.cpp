@@ -19,10 +19,6 @@ const contestant* find(std::string_view name) {
     return nullptr;
 }
 
-std::string rates(double ours, double theirs) {
-    return fmt::format("{:.0f} k/s against {:.0f} k/s", ours / 1e3, theirs / 1e3);
-}
-
 // Turn about, so that neither has the quieter disk.
 struct pair_of_rates {
     double ours = 0;

@@ -7,6 +7,10 @@
 
 namespace bench {
 
+std::string rates(double ours, double theirs) {
+    return fmt::format("{:.0f} k/s against {:.0f} k/s", ours / 1e3, theirs / 1e3);
+}
+
 void report::add(figure f) {
     if (figures_.empty()) {
         fmt::print("{:<66} {:>8} {:>9}  {}\n", "what", "measured", "goal", "");

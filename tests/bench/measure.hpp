@@ -26,6 +26,8 @@ struct figure {
     bool reached() const noexcept { return at_most ? ratio <= goal : ratio >= goal; }
 };
 
+std::string rates(double ours, double theirs);  // in words
+
 class stopwatch {
 public:
     double seconds() const {

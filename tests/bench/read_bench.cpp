@@ -84,17 +84,27 @@ void scan(const settings& s, report& r) {
            fmt::format("{:.1f} M/s against {:.1f} M/s", ours / 1e6, peer / 1e6)});
 }
 
-void rebuild(const settings& s, report& r) {
-    idem::store store(s.folder / "ours-too");
-    fill(store, sample(s.events, 100'000));
-    const auto counts = idem::keyed_fold<std::string, std::uint64_t>("counts").on(
+double rebuild_rate(const settings& s, unsigned threads) {
+    idem::store store(s.folder / "ours-too", {.replay_threads = threads});
+    const std::string name = "counts-" + std::to_string(threads);
+    const auto counts = idem::keyed_fold<std::string, std::uint64_t>(name).on(
         "Measured", [](const idem::event_view& e) { return std::string(e.stream()); },
         [](std::uint64_t n, const idem::event_view&) { return n + 1; });
     store.run(counts, idem::projection_mode::manual);
     const stopwatch watch;
-    store.catch_up("counts");
-    const double rate = static_cast<double>(s.events) / watch.seconds();
-    r.add({"rebuild of a count, 100,000 rows, one core, million events/s", rate / 1e6, 4});
+    store.catch_up(name);
+    return static_cast<double>(s.events) / watch.seconds();
+}
+
+void rebuild(const settings& s, report& r) {
+    {
+        idem::store store(s.folder / "ours-too");
+        fill(store, sample(s.events, 100'000));
+    }
+    const double one = rebuild_rate(s, 1);
+    const double two = rebuild_rate(s, 2);
+    r.add({"rebuild of a count, 100,000 rows, one core, million events/s", one / 1e6, 4});
+    r.add({"the same, two cores against one", two / one, 1.7, false, rates(two, one)});
 }
 
 }  // namespace

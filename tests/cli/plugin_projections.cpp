@@ -1,5 +1,5 @@
 // What an application knows of its events; compiled into a plug-in and into a program of its own.
-#include <idem/projection.hpp>
+#include <idem/keyed_fold.hpp>
 #include <string>
 #include <vector>
 

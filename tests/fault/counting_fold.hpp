@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "idem/projection.hpp"
+#include "idem/keyed_fold.hpp"
 
 struct stream_count {
     std::uint64_t events = 0;

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <thread>
 
-#include "idem/projection.hpp"
+#include "idem/keyed_fold.hpp"
 #include "idem/store.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"

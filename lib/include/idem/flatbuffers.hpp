@@ -12,7 +12,7 @@
 
 #include "idem/codec.hpp"
 #include "idem/event.hpp"
-#include "idem/projection.hpp"
+#include "idem/keyed_fold.hpp"
 
 namespace idem {
 
@@ -50,6 +50,9 @@ struct payload_codec<Table> {
                         {.field = "data", .position = e.position()});
         }
         return *flatbuffers::GetRoot<Table>(bytes);
+    }
+    static const Table& decode_again(const event_view& e) {
+        return *flatbuffers::GetRoot<Table>(e.data().data());
     }
 };
 

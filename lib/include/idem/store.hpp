@@ -17,7 +17,7 @@
 #include "idem/append.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
-#include "idem/projection.hpp"
+#include "idem/keyed_fold.hpp"
 #include "idem/read.hpp"
 #include "idem/state.hpp"
 
@@ -29,6 +29,8 @@ struct open_options {
     // Address space to reserve, a limit for the store's size that grows by itself. Halved until the
     // system grants it.
     std::uint64_t map_bytes = 64ULL << 30;
+    // Threads that replay a projection whose rows are independent; 0: one a core.
+    unsigned replay_threads = 0;
     // Locks and maps cannot be trusted there; take it upon yourself for a single process.
     bool allow_network_file_system = false;
 };

@@ -40,11 +40,11 @@ state make_state(const projection_place& place, const projection_record& record,
 }
 
 state replay_log(const std::shared_ptr<storage::environment>& events, log_tables tables,
-                 const projection& p, std::uint64_t position,
+                 const projection& p, std::uint64_t position, unsigned threads,
                  const std::function<void(std::uint64_t)>& progress) {
     const auto scratch = storage::environment::scratch(std::filesystem::temp_directory_path());
     const projection_place place = prepare_projection(scratch, p);
-    projection_runner runner(p, place, events, tables);
+    projection_runner runner(p, place, events, tables, threads);
     runner.advance(position, [&progress](std::uint64_t reached) {
         if (progress) progress(reached);
         return true;

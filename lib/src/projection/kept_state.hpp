@@ -18,7 +18,7 @@ state make_state(const projection_place& place, const projection_record& record,
 // Folds the log from its beginning up to `position` into a scratch environment, which goes with the
 // last copy of the state. Throws handler_failed.
 state replay_log(const std::shared_ptr<storage::environment>& events, log_tables tables,
-                 const projection& p, std::uint64_t position,
+                 const projection& p, std::uint64_t position, unsigned threads,
                  const std::function<void(std::uint64_t)>& progress);
 
 }  // namespace idem

@@ -25,8 +25,9 @@ constexpr std::uint64_t everything = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
-projection_set::projection_set(std::shared_ptr<storage::environment> env, log_tables tables)
-    : env_(std::move(env)), tables_(tables) {}
+projection_set::projection_set(std::shared_ptr<storage::environment> env, log_tables tables,
+                               unsigned threads)
+    : env_(std::move(env)), tables_(tables), threads_(threads) {}
 
 projection_set::~projection_set() {
     if (!follower_.joinable()) return;
@@ -41,7 +42,7 @@ const projection_set::running* projection_set::find_running(std::string_view nam
 }
 
 void projection_set::run(const projection& p, projection_mode mode) {
-    if (!p.apply) {
+    if (!p.apply || !p.keys_of != !p.apply_row) {
         throw error(errc::invalid_input, fmt::format("projection {} has no handler", p.name),
                     {.field = "apply"});
     }
@@ -50,8 +51,8 @@ void projection_set::run(const projection& p, projection_mode mode) {
                     fmt::format("projection {} runs on this handle already", p.name),
                     {.field = "name"});
     }
-    auto runner =
-        std::make_unique<projection_runner>(p, prepare_projection(env_, p), env_, tables_);
+    auto runner = std::make_unique<projection_runner>(p, prepare_projection(env_, p), env_, tables_,
+                                                      threads_);
     projection_runner* const added = runner.get();
     if (mode == projection_mode::inline_) {
         // Most of the way in commits of its own, so that the next append does not carry it all.

@@ -21,7 +21,7 @@ namespace idem {
 // Any thread.
 class projection_set final : public append_observer {
 public:
-    projection_set(std::shared_ptr<storage::environment> env, log_tables tables);
+    projection_set(std::shared_ptr<storage::environment> env, log_tables tables, unsigned threads);
     ~projection_set() override;
 
     void run(const projection& p, projection_mode mode);
@@ -52,6 +52,7 @@ private:
 
     std::shared_ptr<storage::environment> env_;
     log_tables tables_;
+    const unsigned threads_;    // that replay independent rows
     mutable std::mutex mutex_;  // guards running_; runners are never removed
     std::map<std::string, running, std::less<>> running_;
     std::vector<projection_runner*> inline_;  // guarded by the write lock of the environment

@@ -15,12 +15,14 @@ namespace idem {
 using hash::operator+;
 using hash::operator-;
 
-std::size_t row_cache::text_hash::operator()(std::string_view text) const noexcept {
-    return hash::of_bytes(text);
+row_hash hash_of_key(std::string_view key) noexcept {
+    return hash::of_bytes(key);
 }
 
-row_cache::row& row_cache::load(std::string_view key) {
-    if (const auto found = rows_.find(key); found != rows_.end()) return *found;
+cached_row& row_shard::at(std::string_view key, row_hash hash) {
+    for (auto i = places_.newest(hash); i != index::chains::none; i = places_.before(i)) {
+        if (rows_[i].key == key) return rows_[i];
+    }
     if (key.empty() || key.size() > limits::row_key_bytes_max) {
         throw error(errc::invalid_input,
                     fmt::format("a row's key has {} bytes; it has 1 to {}: {}", key.size(),
@@ -28,88 +30,134 @@ row_cache::row& row_cache::load(std::string_view key) {
                     {.field = "key"});
     }
     assert(txn_ != nullptr);
-    cached loaded;
+    cached_row loaded;
+    loaded.key = key;
     if (const auto bytes = txn_->get(table_, key)) {
         loaded.present = true;
         loaded.bytes = *bytes;
         loaded.stored = loaded.written = hash::of_row(key, *bytes);
     }
-    bytes_ += sizeof(row) + 4 * sizeof(void*) + key.size() + loaded.bytes.size();
-    return *rows_.emplace(key, std::move(loaded)).first;
+    loaded.counted_bytes = loaded.bytes.size();
+    bytes_ += sizeof loaded + 4 * sizeof(void*) + key.size() + loaded.bytes.size();
+    places_.push(hash);
+    return rows_.emplace_back(std::move(loaded));
+}
+
+void row_shard::prefetch_row(row_hash hash) const noexcept {
+    const auto i = places_.newest(hash);
+    if (i == index::chains::none) return;
+    const char* const row = reinterpret_cast<const char*>(&rows_[i]);
+    for (std::size_t at = 0; at < sizeof(cached_row); at += 64) __builtin_prefetch(row + at);
+}
+
+void row_shard::touch(cached_row& r) {
+    if (r.bytes.size() > limits::row_bytes_max) {
+        throw error(errc::invalid_input,
+                    fmt::format("the row {} has {} bytes; the limit is {}", text::shown(r.key),
+                                r.bytes.size(), limits::row_bytes_max),
+                    {.field = "row"});
+    }
+    if (r.bytes.size() > r.counted_bytes) {
+        bytes_ += r.bytes.size() - r.counted_bytes;
+        r.counted_bytes = r.bytes.size();
+    }
+    if (r.touched) return;
+    r.touched = true;
+    touched_.push_back(&r);
+}
+
+void row_shard::accept() noexcept {
+    for (cached_row* r : touched_) {
+        if (r->changed) r->stored = r->written;
+        r->changed = false;
+        r->touched = false;
+    }
+    touched_.clear();
+}
+
+void row_shard::clear() noexcept {
+    touched_.clear();
+    rows_.clear();
+    places_.clear();
+    bytes_ = 0;
+}
+
+void row_cache::read_from(const storage::transaction* txn) noexcept {
+    for (row_shard& s : shards_) s.read_from(txn);
 }
 
 state_table::slot& row_cache::at(std::string_view key) {
-    row& r = load(key);
-    if (r.second.marked != mark_) {
-        r.second.marked = mark_;
-        undo_.emplace_back(&r, static_cast<const slot&>(r.second));
+    const row_hash hash = hash_of_key(key);
+    row_shard& s = shards_[shard_of(hash)];
+    cached_row& r = s.at(key, hash);
+    if (r.marked != mark_) {
+        r.marked = mark_;
+        undo_.emplace_back(&r, static_cast<const slot&>(r));
     }
-    return r.second;
+    asked_.emplace_back(&s, &r);
+    return r;
 }
 
 void row_cache::mark() noexcept {
     ++mark_;
     undo_.clear();
+    asked_.clear();
 }
 
 void row_cache::undo() noexcept {
-    for (auto& [r, before] : undo_) static_cast<slot&>(r->second) = std::move(before);
+    for (auto& [r, before] : undo_) static_cast<slot&>(*r) = std::move(before);
     mark();
 }
 
 void row_cache::check_touched() {
-    for (const auto& [r, before] : undo_) {
-        if (r->second.bytes.size() > limits::row_bytes_max) {
-            throw error(
-                errc::invalid_input,
-                fmt::format("the row {} has {} bytes; the limit is {}", text::shown(r->first),
-                            r->second.bytes.size(), limits::row_bytes_max),
-                {.field = "row"});
-        }
-        if (r->second.bytes.size() > before.bytes.size()) {
-            bytes_ += r->second.bytes.size() - before.bytes.size();
-        }
-        if (!r->second.touched) {
-            r->second.touched = true;
-            touched_.push_back(r);
-        }
+    if (asked_.size() > limits::rows_per_event_max) {
+        throw error(errc::invalid_input,
+                    fmt::format("the event asks for rows {} times; the limit is {}", asked_.size(),
+                                limits::rows_per_event_max),
+                    {.field = "row"});
     }
+    for (const auto& [s, r] : asked_) s->touch(*r);
+    asked_.clear();
 }
 
 state_digest row_cache::write(storage::write_transaction& txn) {
-    std::sort(touched_.begin(), touched_.end(),
-              [](const row* a, const row* b) { return a->first < b->first; });
+    std::vector<cached_row*> rows;
+    for (const row_shard& s : shards_) {
+        rows.insert(rows.end(), s.touched().begin(), s.touched().end());
+    }
+    std::erase_if(rows, [](const cached_row* r) { return !r->changed; });
+    std::sort(rows.begin(), rows.end(),
+              [](const cached_row* a, const cached_row* b) { return a->key < b->key; });
+    const bool first = txn.stats(table_).entries == 0;  // then every row lies behind the last
     state_digest change;
-    for (row* r : touched_) {
-        cached& c = r->second;
-        if (!c.changed) continue;
-        if (c.present) {
-            txn.put(table_, r->first, c.bytes);
-            c.written = hash::of_row(r->first, c.bytes);
+    for (cached_row* r : rows) {
+        if (r->present && first) {
+            txn.append(table_, r->key, r->bytes);
+        } else if (r->present) {
+            txn.put(table_, r->key, r->bytes);
         } else {
-            txn.erase(table_, r->first);
-            c.written = {};
+            txn.erase(table_, r->key);
         }
-        change = change + c.written - c.stored;
+        r->written = r->present ? hash::of_row(r->key, r->bytes) : state_digest{};
+        change = change + r->written - r->stored;
     }
     return change;
 }
 
 void row_cache::accept() noexcept {
-    for (row* r : touched_) {
-        if (r->second.changed) r->second.stored = r->second.written;
-        r->second.changed = false;
-        r->second.touched = false;
-    }
-    touched_.clear();
+    for (row_shard& s : shards_) s.accept();
     mark();
 }
 
 void row_cache::clear() noexcept {
-    undo_.clear();
-    touched_.clear();
-    rows_.clear();
-    bytes_ = 0;
+    for (row_shard& s : shards_) s.clear();
+    mark();
+}
+
+std::size_t row_cache::bytes() const noexcept {
+    std::size_t bytes = 0;
+    for (const row_shard& s : shards_) bytes += s.bytes();
+    return bytes;
 }
 
 }  // namespace idem

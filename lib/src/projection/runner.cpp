@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "base/hash.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
 #include "log/check.hpp"
 #include "log/pass.hpp"
+#include "projection/keyed_replay.hpp"
 #include "storage/file_watch.hpp"
 
 namespace idem {
@@ -17,12 +19,15 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// A commit costs two waits on the disk: gather this much between two of them.
-constexpr auto gather_time = std::chrono::milliseconds(500);
+// A commit waits for the disk and writes every row that changed: gather this much between two.
+constexpr auto gather_time = std::chrono::seconds(2);
 constexpr std::size_t cache_bytes_max = 64 << 20;
 
-bool handles(const projection& p, std::string_view type) {
-    return p.types.empty() || std::find(p.types.begin(), p.types.end(), type) != p.types.end();
+std::size_t shards_for(const projection& p, unsigned threads) {
+    constexpr unsigned threads_max = 16;
+    if (!p.keys_of) return 1;
+    if (threads == 0) threads = std::thread::hardware_concurrency();
+    return std::clamp(threads, 1U, threads_max);
 }
 
 projection_record new_record(const projection& p) {
@@ -74,12 +79,12 @@ projection_place prepare_projection(const std::shared_ptr<storage::environment>&
 
 projection_runner::projection_runner(projection p, projection_place place,
                                      std::shared_ptr<storage::environment> events,
-                                     log_tables tables)
+                                     log_tables tables, unsigned threads)
     : projection_(std::move(p)),
       place_(std::move(place)),
       events_(std::move(events)),
       tables_(tables),
-      cache_(place_.rows) {}
+      cache_(place_.rows, shards_for(projection_, threads)) {}
 
 void projection_runner::apply(const event_view& e) {
     if (!handles(projection_, e.type())) return;
@@ -108,11 +113,40 @@ void projection_runner::reload(const storage::transaction& txn) {
                                 projection_.name, projection_.version));
     }
     const bool ours = record->checkpoint == record_.checkpoint && record->digest == record_.digest;
-    if (!ours || cache_.bytes() > cache_bytes_max) cache_.clear();
+    if (!ours || full()) cache_.clear();
     loaded_ = record_ = std::move(*record);
 }
 
+bool projection_runner::full() const noexcept {
+    return cache_.bytes() > cache_bytes_max;
+}
+
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
+    if (projection_.keys_of) {
+        if (auto slice = gather_keyed(to)) return std::move(*slice);
+        cache_.clear();
+    }
+    return gather_in_order(to);
+}
+
+// Nullopt: an event failed.
+std::optional<projection_runner::slice_result> projection_runner::gather_keyed(std::uint64_t to) {
+    std::uint64_t head = 0;
+    {
+        const storage::read_transaction txn(*events_);
+        head = head_of(txn, tables_);
+    }
+    const std::uint64_t last = std::min(to, head);
+    if (last <= record_.checkpoint) return slice_result{false, record_.checkpoint, 0, {}};
+    const auto end = clock::now() + gather_time;
+    const auto done =
+        replay_keyed(projection_, {*events_, tables_, *place_.env}, cache_, record_.checkpoint + 1,
+                     last, [&] { return clock::now() >= end || full(); });
+    if (!done) return std::nullopt;
+    return slice_result{*done < last, *done, 0, {}};
+}
+
+projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t to) {
     slice_result slice{false, record_.checkpoint, 0, {}};
     const auto end = clock::now() + gather_time;
     const auto pass = make_pass(tables_, {.from = record_.checkpoint + 1, .to = to});
@@ -137,7 +171,7 @@ projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
             return true;
         });
         cache_.read_from(nullptr);
-    } while (slice.more && clock::now() < end && cache_.bytes() < cache_bytes_max);
+    } while (slice.more && clock::now() < end && !full());
     return slice;
 }
 

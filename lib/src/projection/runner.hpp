@@ -29,8 +29,10 @@ projection_place prepare_projection(const std::shared_ptr<storage::environment>&
 
 class projection_runner {
 public:
+    // `threads` fold rows that are independent; 0: one a core.
     projection_runner(projection p, projection_place place,
-                      std::shared_ptr<storage::environment> events, log_tables tables);
+                      std::shared_ptr<storage::environment> events, log_tables tables,
+                      unsigned threads);
 
     const projection& fold() const noexcept { return projection_; }
     const projection_place& place() const noexcept { return place_; }
@@ -62,8 +64,11 @@ private:
     };
 
     void apply(const event_view& e);  // throws handler_failed
+    bool full() const noexcept;
     void reload(const storage::transaction& txn);
     slice_result gather(std::uint64_t to);
+    std::optional<slice_result> gather_keyed(std::uint64_t to);
+    slice_result gather_in_order(std::uint64_t to);
     bool commit(const slice_result& slice);
     void write(storage::write_transaction& txn, projection_record next);
 

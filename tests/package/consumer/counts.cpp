@@ -1,5 +1,5 @@
 // A projection of the consumer's own, for its own command and as a plug-in of the installed one.
-#include <idem/projection.hpp>
+#include <idem/keyed_fold.hpp>
 
 #include <cstdint>
 #include <string>

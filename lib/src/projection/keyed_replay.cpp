@@ -1,0 +1,203 @@
+#include "projection/keyed_replay.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <list>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "idem/limits.hpp"
+#include "log/pass.hpp"
+#include "log/record.hpp"
+
+namespace idem {
+namespace {
+
+// Of one thread in one round: few enough to be in the processor's cache when they are applied.
+constexpr std::uint64_t events_a_round = 8192;
+
+// The rows of one shard that the events of one part touch, in order. Two threads fill two of them
+// at once, which must not share a cache line.
+struct alignas(128) touched_rows {
+    struct entry {
+        event_view event;
+        row_hash hash;
+        std::uint32_t key_at;
+        std::uint32_t key_size;
+    };
+    std::vector<entry> entries;
+    std::string keys;
+
+    void clear() noexcept {
+        entries.clear();
+        keys.clear();
+    }
+    std::string_view key(const entry& e) const {
+        return std::string_view(keys).substr(e.key_at, e.key_size);
+    }
+};
+
+// Read by all threads, so it shares no cache line with the stack of the one that made it.
+class alignas(128) keyed_replay {
+public:
+    keyed_replay(const projection& p, const replay_source& source, row_cache& rows)
+        : projection_(p),
+          source_(source),
+          rows_(rows),
+          touched_(rows.shard_count(), std::vector<touched_rows>(rows.shard_count())),
+          step_(static_cast<std::ptrdiff_t>(rows.shard_count())) {
+        for (std::size_t w = 1; w < rows.shard_count(); ++w) {
+            workers_.emplace_back([this, w] { work(w); });
+        }
+    }
+    ~keyed_replay() {
+        over_ = true;
+        step_.arrive_and_wait();
+    }
+    keyed_replay(const keyed_replay&) = delete;
+    keyed_replay& operator=(const keyed_replay&) = delete;
+
+    // False: an event failed.
+    bool round(std::uint64_t first, std::uint64_t last) {
+        // One thread begins and ends all transactions: it never waits for the map while another
+        // is inside.
+        std::list<storage::read_transaction> open;
+        events_.clear();
+        for (std::size_t w = 0; w < rows_.shard_count(); ++w) {
+            events_.push_back(&open.emplace_back(source_.events));
+            const bool shared = &source_.events == &source_.rows;
+            rows_.shard(w).read_from(shared ? events_[w] : &open.emplace_back(source_.rows));
+        }
+        first_ = first;
+        last_ = last;
+        step_.arrive_and_wait();
+        attempt([this] { find_rows(0); });
+        step_.arrive_and_wait();
+        attempt([this] { apply(0); });
+        step_.arrive_and_wait();
+        rows_.read_from(nullptr);
+        return !failed_;
+    }
+    std::uint64_t events() const noexcept { return events_a_round * rows_.shard_count(); }
+
+private:
+    void work(std::size_t w) {
+        for (;;) {
+            step_.arrive_and_wait();
+            if (over_) return;
+            attempt([this, w] { find_rows(w); });
+            step_.arrive_and_wait();
+            attempt([this, w] { apply(w); });
+            step_.arrive_and_wait();
+        }
+    }
+
+    template <class Step>
+    void attempt(Step&& step) noexcept {
+        try {
+            if (!failed_) step();
+        } catch (...) {
+            failed_ = true;  // who replays one by one finds out which event, and why
+        }
+    }
+
+    class finder final : public key_sink {
+    public:
+        finder(const row_cache& rows, std::vector<touched_rows>& found)
+            : rows_(rows), found_(found) {}
+        void begin(const event_view& e) {
+            event_ = &e;
+            keys_ = 0;
+        }
+        void take(std::string_view key) override {
+            if (++keys_ > limits::rows_per_event_max) throw std::length_error("too many rows");
+            const row_hash hash = hash_of_key(key);
+            touched_rows& to = found_[rows_.shard_of(hash)];
+            to.entries.push_back({*event_, hash, static_cast<std::uint32_t>(to.keys.size()),
+                                  static_cast<std::uint32_t>(key.size())});
+            to.keys.append(key);
+        }
+
+    private:
+        const row_cache& rows_;
+        std::vector<touched_rows>& found_;
+        const event_view* event_ = nullptr;
+        std::size_t keys_ = 0;
+    };
+
+    void find_rows(std::size_t w) {
+        for (touched_rows& t : touched_[w]) t.clear();
+        const std::uint64_t first = first_ + w * events_a_round;
+        const std::uint64_t last = std::min(last_, first + events_a_round - 1);
+        if (first > last) return;
+        finder sink(rows_, touched_[w]);
+        const auto pass = make_pass(source_.tables, {.from = first, .to = last});
+        const auto visit = [&](const event_view& e) {
+            if (!handles(projection_, e.type())) return true;
+            sink.begin(e);
+            projection_.keys_of(e, sink);
+            return true;
+        };
+        while (pass->run(*events_[w], visit)) {
+        }
+        if (pass->covered() != last) throw std::length_error("fewer events than there were");
+    }
+
+    void apply(std::size_t shard) {
+        constexpr std::size_t places_ahead = 16;
+        constexpr std::size_t rows_ahead = 8;
+        row_shard& rows = rows_.shard(shard);
+        for (const auto& part : touched_) {
+            const touched_rows& touched = part[shard];
+            const auto& entries = touched.entries;
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                if (i + places_ahead < entries.size()) {
+                    rows.prefetch_place(entries[i + places_ahead].hash);
+                    rows.prefetch_row(entries[i + rows_ahead].hash);
+                    record_reader::prefetch(entries[i + rows_ahead].event);
+                }
+                const auto& e = entries[i];
+                const std::string_view key = touched.key(e);
+                cached_row& row = rows.at(key, e.hash);
+                projection_.apply_row(e.event, key, row);
+                rows.touch(row);
+            }
+        }
+    }
+
+    const projection& projection_;
+    const replay_source source_;
+    row_cache& rows_;
+    std::vector<const storage::read_transaction*> events_;  // of each thread
+    std::uint64_t first_ = 0;
+    std::uint64_t last_ = 0;
+    std::vector<std::vector<touched_rows>> touched_;  // by part of the log, then by shard
+    std::atomic<bool> failed_ = false;
+    bool over_ = false;
+    std::barrier<> step_;  // orders all that the threads share
+    std::vector<std::jthread> workers_;
+};
+
+}  // namespace
+
+bool handles(const projection& p, std::string_view type) {
+    return p.types.empty() || std::find(p.types.begin(), p.types.end(), type) != p.types.end();
+}
+
+std::optional<std::uint64_t> replay_keyed(const projection& p, const replay_source& source,
+                                          row_cache& rows, std::uint64_t first, std::uint64_t last,
+                                          const std::function<bool()>& enough) {
+    keyed_replay replay(p, source, rows);
+    std::uint64_t done = first - 1;
+    while (done < last) {
+        const std::uint64_t end = std::min(last, done + replay.events());
+        if (!replay.round(done + 1, end)) return std::nullopt;
+        done = end;
+        if (enough()) break;
+    }
+    return done;
+}
+
+}  // namespace idem

@@ -1,0 +1,32 @@
+// Folds independent rows on several threads. In rounds: first every thread reads a part of the log
+// and finds which rows its events touch; then every thread applies all of them, in the order of the
+// log, to the rows of one shard. So a row sees what it would see on one thread, and the digest is
+// the same.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "log/index.hpp"
+#include "projection/row_cache.hpp"
+
+namespace idem {
+
+struct replay_source {
+    storage::environment& events;
+    const log_tables& tables;
+    storage::environment& rows;  // maybe the same
+};
+
+// Folds the events at first .. last, a thread for each shard of `rows`, until `enough` says so
+// between two rounds. Returns the last position that was folded; nullopt if an event failed, and
+// `rows` is then of no use but to be cleared. `p` has keys_of and apply_row.
+std::optional<std::uint64_t> replay_keyed(const projection& p, const replay_source& source,
+                                          row_cache& rows, std::uint64_t first, std::uint64_t last,
+                                          const std::function<bool()>& enough);
+
+// Whether a projection asks for events of this type.
+bool handles(const projection& p, std::string_view type);
+
+}  // namespace idem
