@@ -38,14 +38,24 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
 append_result appender::append(encoded_batch batch, expected_revision expected) {
     if (batch.size() == 0) return {};
     if (!expected.is_any()) check_one_stream(batch);
-    request own{std::move(batch), expected, {}, nullptr, false, {}};
+    request own{std::move(batch), expected, {}, nullptr, false};
 
-    std::unique_lock lock(mutex_);
-    queue_.push_back(&own);
-    arrived_.notify_one();
-    own.wake.wait(lock, [&] { return own.done || (!led_ && queue_.front() == &own); });
-    if (!own.done) lead(lock);
-    lock.unlock();
+    {
+        std::unique_lock lock(mutex_);
+        queue_.push_back(&own);
+        if (led_ && queue_.size() >= last_group_) arrived_.notify_one();
+    }
+    while (!own.done.load(std::memory_order_acquire)) {
+        const auto groups = groups_.load(std::memory_order_acquire);
+        {
+            std::unique_lock lock(mutex_);
+            if (!led_ && !queue_.empty() && queue_.front() == &own) {
+                lead(lock);
+                break;
+            }
+        }
+        if (!own.done.load(std::memory_order_acquire)) groups_.wait(groups);
+    }
     if (own.fault) std::rethrow_exception(own.fault);
     return std::move(own.result);
 }
@@ -67,7 +77,7 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
     // Those who shared the last commit are likely to be back in a moment. To wait a little for them
     // makes fewer and fuller commits; a caller alone never waits.
     if (last_group_ > 1) {
-        arrived_.wait_for(lock, last_commit_ / 4, [this] { return queue_.size() >= last_group_; });
+        arrived_.wait_for(lock, last_commit_ / 2, [this] { return queue_.size() >= last_group_; });
     }
     const group requests = take_group();
     lock.unlock();
@@ -81,11 +91,10 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
     last_commit_ = std::chrono::steady_clock::now() - start;
     last_group_ = requests.size();
     led_ = false;
-    if (!queue_.empty()) queue_.front()->wake.notify_one();
-    for (request* r : requests) {
-        r->done = true;
-        r->wake.notify_one();
-    }
+    for (request* r : requests) r->done.store(true, std::memory_order_release);
+    // One call wakes all: those who have their answer, and who leads the next group.
+    ++groups_;
+    groups_.notify_all();
 }
 
 struct appender::open_log {

@@ -1,6 +1,7 @@
 // Group commit: the batches of concurrent callers share one commit, each with its own outcome.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -47,8 +48,7 @@ private:
         expected_revision expected;
         append_result result;
         std::exception_ptr fault;
-        bool done = false;
-        std::condition_variable wake;  // done, or first in the queue with no leader
+        std::atomic<bool> done = false;  // the last that is written of it
     };
     using group = std::vector<request*>;
 
@@ -70,6 +70,7 @@ private:
     std::mutex mutex_;
     std::condition_variable arrived_;  // wakes a leader that waits for company
     std::deque<request*> queue_;
+    std::atomic<std::uint32_t> groups_ = 0;  // that are done; who waits for an answer waits for this
     bool led_ = false;
     std::size_t last_group_ = 1;                         // requests in the last commit
     std::chrono::steady_clock::duration last_commit_{};  // and how long it took
