@@ -12,6 +12,7 @@
 #include "json_line.hpp"
 #include "open_store.hpp"
 #include "progress.hpp"
+#include "read_ahead.hpp"
 #include "receipts.hpp"
 #include "text.hpp"
 
@@ -29,13 +30,12 @@ public:
     int run();
 
 private:
-    void read(const input_file& file);
+    void take(read_ahead::batch b);
     void append_pending();
     // Nullopt where the whole part was taken; else the index of an event that stands in the way.
     std::optional<std::size_t> append_part(std::size_t first, std::size_t count);
     void give_up_on(std::size_t index);
     void count(const told_receipt& receipt);
-    void show_progress(std::uint64_t bytes_of_this_file);
     void finish();
 
     const import_options& options_;
@@ -56,8 +56,8 @@ private:
     std::optional<std::uint64_t> first_position_;
     std::optional<std::uint64_t> last_position_;
     std::optional<std::uint64_t> bytes_in_all_ = 0;
-    std::uint64_t bytes_before_ = 0;  // of files that are done
-    bool complete_ = false;           // everything was read
+    std::uint64_t bytes_read_ = 0;
+    bool complete_ = false;  // everything was read
 };
 
 int importer::run() {
@@ -69,9 +69,8 @@ int importer::run() {
     }
     store_.emplace(open_or_create(options_.store));
     try {
-        for (const auto& file : files) {
-            if (!interrupt_.requested()) read(file);
-        }
+        read_ahead lines(files, interrupt_, options_.batch, batch_bytes);
+        while (auto batch = lines.next()) take(std::move(*batch));
         complete_ = !interrupt_.requested();
     } catch (const error&) {
         finish();  // what was appended before is on disk, and is told
@@ -85,25 +84,13 @@ int importer::run() {
     return code;
 }
 
-void importer::read(const input_file& file) {
-    line_reader lines(file, &interrupt_);
-    std::size_t bytes = 0;
-    std::uint64_t faults_told = 0;
-    while (const auto line = lines.next()) {
-        if (auto read = read_event(file, *line, invalid_)) {
-            bytes += line->text.size();
-            pending_.push_back(std::move(*read));
-        } else if (faults_told++ == 0) {
-            progress_.clear();
-        }
-        if (pending_.size() >= options_.batch || bytes >= batch_bytes) {
-            append_pending();
-            bytes = 0;
-            show_progress(lines.bytes_read());
-        }
-    }
+void importer::take(read_ahead::batch b) {
+    if (!b.faults.empty()) progress_.clear();
+    for (const auto& f : b.faults) invalid_.add(*f.file, f.line, f.what);
+    pending_ = std::move(b.events);
     append_pending();
-    bytes_before_ += lines.bytes_read();
+    bytes_read_ = b.bytes_read;
+    progress_.update({bytes_read_, bytes_in_all_, appended_ + duplicates_, byte_size(bytes_read_)});
 }
 
 // A batch with an event that cannot be taken is refused whole. Then what stands before that event
@@ -171,11 +158,6 @@ void importer::count(const told_receipt& receipt) {
     if (options_.receipts) print(session_, receipt);
 }
 
-void importer::show_progress(std::uint64_t bytes_of_this_file) {
-    const std::uint64_t bytes = bytes_before_ + bytes_of_this_file;
-    progress_.update({bytes, bytes_in_all_, appended_ + duplicates_, byte_size(bytes)});
-}
-
 void importer::finish() {
     progress_.clear();
     invalid_.finish();
@@ -204,7 +186,7 @@ void importer::finish() {
     if (interrupt_.requested()) {
         session_.tell("interrupted: import the same input again, what is there is a duplicate");
     } else if (complete_ && appended_ + duplicates_ > 0 && !speed.empty()) {
-        session_.tell(fmt::format("{} in {:.1f} s, {}", byte_size(bytes_before_), seconds, speed));
+        session_.tell(fmt::format("{} in {:.1f} s, {}", byte_size(bytes_read_), seconds, speed));
     }
 }
 

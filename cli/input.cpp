@@ -60,7 +60,8 @@ std::size_t input_file::read(std::span<char> space, const interrupt* stop) const
         if (stop) {
             pollfd waits[2] = {{descriptor_, POLLIN, 0}, {stop->descriptor(), POLLIN, 0}};
             if (::poll(waits, 2, -1) < 0 && errno != EINTR) throw_unreadable(name_, errno);
-            if (stop->requested()) return 0;
+            const bool woken = waits[1].revents != 0 && waits[0].revents == 0;
+            if (stop->requested() || woken) return 0;
         }
         const ssize_t got = ::read(descriptor_, space.data(), space.size());
         if (got >= 0) return static_cast<std::size_t>(got);
@@ -140,22 +141,26 @@ void line_faults::finish() {
     }
 }
 
-std::optional<placed_event> read_event(const input_file& file, const line_reader::line& line,
-                                       line_faults& faults) {
+parsed_line parse_line(const input_file& file, const line_reader::line& line) {
     if (line.too_long) {
-        faults.add(file.name(), line.number,
-                   fmt::format("the line is longer than {} bytes, the limit; keep large content "
-                               "elsewhere and append a reference to it",
-                               line_reader::line_bytes_max));
-        return std::nullopt;
+        return {{},
+                fmt::format("the line is longer than {} bytes, the limit; keep large content "
+                            "elsewhere and append a reference to it",
+                            line_reader::line_bytes_max)};
     }
     try {
-        return placed_event{parse_cloudevent(line.text), &file.name(), line.number};
+        return {placed_event{parse_cloudevent(line.text), &file.name(), line.number}, {}};
     } catch (const error& e) {
         if (e.code() != errc::invalid_input) throw;
-        faults.add(file.name(), line.number, e.what());
-        return std::nullopt;
+        return {{}, e.what()};
     }
+}
+
+std::optional<placed_event> read_event(const input_file& file, const line_reader::line& line,
+                                       line_faults& faults) {
+    auto parsed = parse_line(file, line);
+    if (!parsed.event) faults.add(file.name(), line.number, parsed.fault);
+    return std::move(parsed.event);
 }
 
 std::string without_index(std::string_view message) {

@@ -28,7 +28,7 @@ public:
     bool is_terminal() const noexcept { return cli::is_terminal(descriptor_); }
     std::optional<std::uint64_t> size() const;  // of a regular file, in bytes
 
-    // Up to `space.size()` bytes; 0 at the end, or where `stop` was requested while it waited.
+    // Up to `space.size()` bytes; 0 at the end, or where `stop` woke it while it waited.
     std::size_t read(std::span<char> space, const interrupt* stop) const;
 
 private:
@@ -95,6 +95,13 @@ private:
     session& session_;
     std::uint64_t count_ = 0;
 };
+
+// The event of a line, or why it is none.
+struct parsed_line {
+    std::optional<placed_event> event = {};
+    std::string fault = {};
+};
+parsed_line parse_line(const input_file& file, const line_reader::line& line);
 
 // The event of a line; nullopt where it is none, which goes into `faults`.
 std::optional<placed_event> read_event(const input_file& file, const line_reader::line& line,

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
@@ -14,14 +15,15 @@ namespace idem::cli {
 namespace {
 
 // A signal handler can reach nothing but globals.
-volatile sig_atomic_t noted = 0;
-volatile sig_atomic_t wake_descriptor = -1;
+std::atomic<int> noted = 0;
+std::atomic<int> wake_descriptor = -1;
+static_assert(std::atomic<int>::is_always_lock_free);  // else not for a signal handler
 
 void note(int signal) {
     const int saved = errno;
     noted = signal;
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(wake_descriptor, &one, sizeof one);
+    [[maybe_unused]] const ssize_t written = ::write(wake_descriptor.load(), &one, sizeof one);
     errno = saved;
 }
 
@@ -52,6 +54,11 @@ interrupt::~interrupt() {
     ::sigaction(SIGTERM, &previous_->on_terminate, nullptr);
     wake_descriptor = -1;
     ::close(descriptor_);
+}
+
+void interrupt::wake() const noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(descriptor_, &one, sizeof one);
 }
 
 int interrupt::signal() const noexcept {

@@ -17,7 +17,9 @@ public:
     int signal() const noexcept;  // 0: none came
     bool requested() const noexcept { return signal() != 0; }
 
-    // Becomes readable with the signal, for poll().
+    // Who waits for input is to wait no more, as after a signal.
+    void wake() const noexcept;
+    // Becomes readable with the signal, or with wake(), for poll().
     int descriptor() const noexcept { return descriptor_; }
 
 private:

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "idem/event.hpp"
 
@@ -17,4 +18,13 @@ inline idem::event numbered_event(std::uint64_t number, const std::string& strea
     e.type = "Happened";
     e.data = R"({"number":)" + std::to_string(number) + "}";
     return e;
+}
+
+// In 400 streams.
+inline std::vector<idem::event> numbered_batch(std::uint64_t first, std::uint64_t events) {
+    std::vector<idem::event> batch;
+    for (std::uint64_t i = first; i < first + events; ++i) {
+        batch.push_back(numbered_event(i, "s" + std::to_string(i % 400)));
+    }
+    return batch;
 }

@@ -3,17 +3,20 @@
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
 //     idem_bench --quick              # 300,000 events, under a minute
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
+//     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
 #include <fmt/format.h>
 #include <stdlib.h>
 
 #include <cstdio>
 #include <string_view>
 
+#include "compare.hpp"
 #include "measure.hpp"
 
 int main(int argc, char** argv) {
     bench::settings settings;
     std::filesystem::path json;
+    std::filesystem::path compared;
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
         if (option == "--quick") {
@@ -23,8 +26,12 @@ int main(int argc, char** argv) {
             settings.events = std::stoull(argv[++i]);
         } else if (option == "--json" && i + 1 < argc) {
             json = argv[++i];
+        } else if (option == "--compare" && i + 1 < argc) {
+            compared = argv[++i];
         } else {
-            fmt::print(stderr, "usage: idem_bench [--quick] [--events N] [--json FILE]\n");
+            fmt::print(
+                stderr,
+                "usage: idem_bench [--quick] [--events N] [--json FILE] [--compare FOLDER]\n");
             return option == "--help" ? 0 : 2;
         }
     }
@@ -35,10 +42,14 @@ int main(int argc, char** argv) {
     }
     settings.folder = name;
     bench::report report;
-    bench::measure_flat_cost(settings, report);
-    bench::measure_rising(settings, report);
-    bench::measure_single(settings, report);
-    bench::measure_reading(settings, report);
+    if (!compared.empty()) {
+        bench::compare(settings, compared);
+    } else {
+        bench::measure_flat_cost(settings, report);
+        bench::measure_rising(settings, report);
+        bench::measure_single(settings, report);
+        bench::measure_reading(settings, report);
+    }
     std::filesystem::remove_all(settings.folder);
     if (!json.empty()) report.write_json(json);
     return 0;

@@ -19,7 +19,7 @@
 namespace bench {
 namespace {
 
-std::uint64_t number_in(const char* file, std::string_view name) {
+std::uint64_t number_in(const std::string& file, std::string_view name) {
     std::ifstream in(file);
     std::string word;
     std::uint64_t value = 0;
@@ -28,11 +28,19 @@ std::uint64_t number_in(const char* file, std::string_view name) {
     }
     return 0;
 }
-std::uint64_t bytes_written() {
-    return number_in("/proc/self/io", "write_bytes:");
+std::uint64_t bytes_written(const subject& s) {
+    std::uint64_t bytes = 0;
+    for (const pid_t p : s.processes()) {
+        bytes += number_in("/proc/" + std::to_string(p) + "/io", "write_bytes:");
+    }
+    return bytes;
 }
-double heap_mib() {
-    return static_cast<double>(number_in("/proc/self/status", "RssAnon:")) / 1024;
+double heap_mib(const subject& s) {
+    std::uint64_t kib = 0;
+    for (const pid_t p : s.processes()) {
+        kib += number_in("/proc/" + std::to_string(p) + "/status", "RssAnon:");
+    }
+    return static_cast<double>(kib) / 1024;
 }
 
 std::uint64_t bytes_on_disk(const std::filesystem::path& folder) {
@@ -47,61 +55,68 @@ std::uint64_t bytes_on_disk(const std::filesystem::path& folder) {
 }
 
 // Time that goes by while the events are made is not counted.
-void append_alone(subject& s, const workload& w, measurement& m) {
+void append_alone(subject& s, const workload& w, double seconds_max, measurement& m) {
     std::vector<idem::event> batch;
     std::array<double, 10> tenths{};
     const std::uint64_t batches = w.events / w.batch;
-    const double heap_before = heap_mib();
-    for (std::uint64_t b = 0; b < batches; ++b) {
+    const double heap_before = heap_mib(s);
+    double all = 0;
+    for (std::uint64_t b = 0; b < batches && all < seconds_max; ++b) {
         make_batch(w, b * w.batch, batch);
         const stopwatch watch;
         m.fresh += s.append(batch);
         const double seconds = watch.seconds();
+        all += seconds;
+        m.given += w.batch;
         tenths[b * 10 / batches] += seconds;
         m.worst_ms = std::max(m.worst_ms, seconds * 1e3);
-        if (b % 1000 == 0) m.heap_mib = std::max(m.heap_mib, heap_mib() - heap_before);
+        if (b % 1000 == 0) m.heap_mib = std::max(m.heap_mib, heap_mib(s) - heap_before);
     }
-    double all = 0;
-    for (const double t : tenths) all += t;
-    const auto given = static_cast<double>(batches * w.batch);
-    m.rate = given / all;
-    m.first_rate = given / 10 / tenths.front();
-    m.last_rate = given / 10 / tenths.back();
+    m.rate = static_cast<double>(m.given) / all;
+    const double tenth = static_cast<double>(w.events) / 10;
+    m.first_rate = tenth / tenths.front();
+    m.last_rate = tenth / tenths.back();
 }
 
-void append_together(subject& s, const workload& w, measurement& m) {
+void append_together(subject& s, const workload& w, double seconds_max, measurement& m) {
     std::atomic<std::uint64_t> next = 0;
     std::atomic<std::uint64_t> fresh = 0;
+    std::atomic<std::uint64_t> given = 0;
     const std::uint64_t batches = w.events / w.batch;
     const stopwatch watch;
     std::vector<std::thread> writers;
     for (unsigned t = 0; t < w.writers; ++t) {
         writers.emplace_back([&] {
             std::vector<idem::event> batch;
-            for (std::uint64_t b = next++; b < batches; b = next++) {
+            for (std::uint64_t b = next++; b < batches && watch.seconds() < seconds_max;
+                 b = next++) {
                 make_batch(w, b * w.batch, batch);
                 fresh += s.append(batch);
+                given += w.batch;
             }
         });
     }
     for (auto& writer : writers) writer.join();
-    m.rate = static_cast<double>(batches * w.batch) / watch.seconds();
+    m.given = given;
+    m.rate = static_cast<double>(given) / watch.seconds();
     m.fresh = fresh;
 }
 
-void append_again(subject& s, const workload& w, measurement& m) {
+void append_again(subject& s, const workload& w, double seconds_max, measurement& m) {
     std::vector<idem::event> batch(w.batch);
-    const std::uint64_t batches = std::min<std::uint64_t>(w.events / w.batch, 2000);
+    const std::uint64_t batches = std::min<std::uint64_t>(m.given / w.batch, 2000);
     double seconds = 0;
-    for (std::uint64_t b = 0; b < batches; ++b) {
+    std::uint64_t asked = 0;
+    for (std::uint64_t b = 0; b < batches && seconds < seconds_max; ++b) {
         for (std::uint64_t i = 0; i < w.batch; ++i) {
-            make_event(w, mixed(b * w.batch + i) % w.events, batch[i]);
+            make_event(w, mixed(b * w.batch + i) % m.given, batch[i]);
         }
         const stopwatch watch;
         if (s.append(batch) != 0) throw std::runtime_error("took a duplicate for a new event");
         seconds += watch.seconds();
+        asked += w.batch;
     }
-    m.again = static_cast<double>(batches * w.batch) / seconds;
+    m.again = static_cast<double>(asked) / seconds;
 }
 
 void read(subject& s, measurement& m) {
@@ -130,16 +145,16 @@ measurement measure(const contestant& who, const workload& w, const trial_option
                     const std::filesystem::path& folder) {
     measurement m;
     const auto s = who.open(folder);
-    const std::uint64_t written = bytes_written();
+    const std::uint64_t written = bytes_written(*s);
     if (w.writers == 1) {
-        append_alone(*s, w, m);
+        append_alone(*s, w, options.seconds_max, m);
     } else {
-        append_together(*s, w, m);
+        append_together(*s, w, options.seconds_max, m);
     }
     const auto payload = static_cast<double>(w.payload * m.fresh);
-    m.written = static_cast<double>(bytes_written() - written) / payload;
-    m.on_disk = static_cast<double>(bytes_on_disk(folder)) / static_cast<double>(m.fresh);
-    if (options.again) append_again(*s, w, m);
+    m.written = static_cast<double>(bytes_written(*s) - written) / payload;
+    m.on_disk = static_cast<double>(bytes_on_disk(s->data(folder))) / static_cast<double>(m.fresh);
+    if (options.again) append_again(*s, w, options.seconds_max, m);
     if (options.read) read(*s, m);
     return m;
 }

@@ -10,22 +10,24 @@
 namespace bench {
 
 struct measurement {
-    double rate = 0;        // events given, a second of the subject's own time
-    double first_rate = 0;  // of the first tenth
-    double last_rate = 0;   // of the last tenth
-    double worst_ms = 0;    // the longest commit
-    double written = 0;     // bytes, to the disk, a byte of payload; from /proc/self/io
-    double on_disk = 0;     // bytes an event
-    double heap_mib = 0;    // anonymous memory at its highest, less that before
-    double scan = 0;        // events a second: read everything
-    double rebuild = 0;     // events a second: read everything and count by stream
-    double again = 0;       // events a second: append all once more in random order, all duplicates
+    std::uint64_t given = 0;  // events; fewer than asked for where the time was over
+    double rate = 0;          // of these, a second of the subject's own time
+    double first_rate = 0;    // of the first tenth
+    double last_rate = 0;     // of the last tenth
+    double worst_ms = 0;      // the longest commit
+    double written = 0;       // bytes, to the disk, a byte of payload; from /proc/self/io
+    double on_disk = 0;       // bytes an event
+    double heap_mib = 0;      // anonymous memory at its highest, less that before
+    double scan = 0;          // events a second: read everything
+    double rebuild = 0;       // events a second: read everything and count by stream
+    double again = 0;  // events a second: append all once more in random order, all duplicates
     std::uint64_t fresh = 0;
 };
 
 struct trial_options {
-    bool read = false;   // measure scan and rebuild
-    bool again = false;  // measure the duplicates
+    bool read = false;         // measure scan and rebuild
+    bool again = false;        // measure the duplicates
+    double seconds_max = 1e9;  // of the subject's own time; then no more is appended
 };
 
 // `folder` is made and removed. Throws std::runtime_error where the subject fails.

@@ -87,6 +87,39 @@ TEST_CASE(
     check_sound(path, fold);
 }
 
+// A run is written every 65,536 events and runs are merged in between, so some of the kills fall
+// into that.
+TEST_CASE("kills while the indexes are written and merged: each acknowledged event is known") {
+    const scratch_folder folder;
+    const std::string path = folder / "s.idem";
+    std::mt19937_64 random(20261125);
+    std::uint64_t first = 0;
+    std::uint64_t acknowledged = 0;
+    for (int round = 0; round < 12; ++round) {
+        CAPTURE(round);
+        victim_process victim({path, "fill", std::to_string(first)});
+        victim.read_until(200 + random() % 2000);
+        victim.kill_hard();
+        victim.read_to_end();
+        std::istringstream lines(victim.lines());
+        idem::store store(path);
+        std::uint64_t wrong = 0;
+        for (std::uint64_t number = 0, position = 0; lines >> number >> position;) {
+            const auto again = store.append(numbered_batch(number - 999, 1000)).receipts;
+            for (const auto& r : again) wrong += r.outcome != idem::outcome::duplicate;
+            wrong += again.back().position != position;
+            acknowledged += 1000;
+        }
+        CHECK(wrong == 0);
+        CHECK(store.head() % 1000 == 0);
+        first += 10'000'000;
+    }
+    CHECK(acknowledged > 3 * 65'536);
+    const auto report = idem::verify(path);
+    for (const auto& f : report.findings) FAIL_CHECK(f.kind << ": " << f.message);
+    CHECK(report.events >= acknowledged);
+}
+
 TEST_CASE("100 kills during catch-up: the rows are those of a full replay") {
     const scratch_folder folder;
     const std::string path = folder / "s.idem";

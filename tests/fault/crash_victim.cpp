@@ -4,6 +4,8 @@
 //     with an
 //                                       inline projection; prints "NUMBER POSITION" for each
 //                                       receipt after the append has returned, one write a batch
+//     crash_victim STORE fill FIRST     appends numbered events, 1,000 at a time; prints "NUMBER
+//     POSITION" of the last of each batch
 //     crash_victim STORE catch-up       catches the projection up, over and over
 //     crash_victim STORE race COUNT     appends the events 0..COUNT-1, prints "NUMBER OUTCOME
 //     POSITION"
@@ -61,6 +63,11 @@ int main(int argc, char** argv) {
             });
         }
         for (auto& thread : threads) thread.join();
+    } else if (what == "fill") {
+        for (std::uint64_t first = std::stoull(argv[3]);; first += 1000) {
+            const auto last = store.append(numbered_batch(first, 1000)).receipts.back();
+            say(std::to_string(first + 999) + " " + std::to_string(last.position) + "\n");
+        }
     } else if (what == "catch-up") {
         store.run(counting_fold(), idem::projection_mode::manual);
         say("started\n");

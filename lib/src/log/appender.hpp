@@ -70,7 +70,7 @@ private:
     std::mutex mutex_;
     std::condition_variable arrived_;  // wakes a leader that waits for company
     std::deque<request*> queue_;
-    std::atomic<std::uint32_t> groups_ = 0;  // that are done; who waits for an answer waits for this
+    std::atomic<std::uint32_t> groups_ = 0;  // that are done: what waits for an answer waits for
     bool led_ = false;
     std::size_t last_group_ = 1;                         // requests in the last commit
     std::chrono::steady_clock::duration last_commit_{};  // and how long it took

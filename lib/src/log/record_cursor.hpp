@@ -32,7 +32,7 @@ public:
     record_cursor(const storage::transaction& txn, storage::table log, storage::kept kept)
         : txn_(&txn), cursor_(txn, log, kept) {}
 
-    // Nullopt: the log lacks the position. Valid until the next call or write.
+    // Nullopt: the log lacks the position. Valid until the transaction's next write, or its end.
     std::optional<std::string_view> at(std::uint64_t position);
 
 private:

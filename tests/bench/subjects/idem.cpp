@@ -1,4 +1,4 @@
-#include <mutex>
+#include <cstdlib>
 
 #include "idem/store.hpp"
 #include "subjects/subject.hpp"
@@ -36,17 +36,26 @@ std::unique_ptr<subject> open_idem(const std::filesystem::path& folder) {
 }
 
 const std::vector<contestant>& contestants() {
-    static const std::vector<contestant> all = {
-        {"idem", open_idem},
-        {"bare LMDB log", open_bare_lmdb, false},
-        {"LMDB, B-tree of ids", open_lmdb_ids},
+    static const std::vector<contestant> all = [] {
+        std::vector<contestant> found = {
+            {"idem", open_idem},
+            {"bare LMDB log", open_bare_lmdb, false},
+            {"LMDB, B-tree of ids", open_lmdb_ids},
 #if BENCH_ROCKSDB
-        {"RocksDB", open_rocksdb},
+            {"RocksDB", open_rocksdb},
 #endif
 #if BENCH_SQLITE
-        {"SQLite", open_sqlite},
+            {"SQLite", open_sqlite},
 #endif
-    };
+        };
+#if BENCH_POSTGRES
+        if (std::getenv("BENCH_POSTGRES")) found.push_back({"Message DB", open_postgres});
+#endif
+#if BENCH_NATS
+        if (std::getenv("BENCH_NATS")) found.push_back({"NATS JetStream", open_nats});
+#endif
+        return found;
+    }();
     return all;
 }
 

@@ -2,6 +2,8 @@
 // known ids, number the events of a stream, read a stream and read everything.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -25,13 +27,15 @@ public:
     virtual std::uint64_t append(std::span<const idem::event> events) = 0;
     virtual void read_stream(const std::string& stream, const visit_data& visit) = 0;
     virtual void read_all(const visit_data& visit) = 0;
+    // What does the work, and where the data is.
+    virtual std::vector<pid_t> processes() const { return {::getpid()}; }
+    virtual std::filesystem::path data(const std::filesystem::path& folder) const { return folder; }
 };
 
 struct contestant {
     std::string name;
     std::function<std::unique_ptr<subject>(const std::filesystem::path&)> open;
     bool rejects_duplicates = true;
-    bool many_writers = true;
 };
 
 std::unique_ptr<subject> open_idem(const std::filesystem::path& folder);
@@ -45,8 +49,10 @@ std::unique_ptr<raw_log> open_bare_lmdb(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_lmdb_ids(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_sqlite(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_rocksdb(const std::filesystem::path& folder);
+std::unique_ptr<subject> open_postgres(const std::filesystem::path& folder);
+std::unique_ptr<subject> open_nats(const std::filesystem::path& folder);
 
-// idem first. Those whose libraries were there when this was built.
+// idem first. Those whose libraries were there when this was built, and whose servers run.
 const std::vector<contestant>& contestants();
 
 }  // namespace bench
