@@ -55,7 +55,7 @@ manifest read_manifest(const storage::transaction& txn, storage::table t) {
                      std::string("the manifest of an index is ") + how +
                          "; export the store and import it into a new one, or restore a backup");
     };
-    const auto found = txn.get(t, manifest_key);
+    const auto found = txn.peek(t, manifest_key);
     if (!found || found->size() <= checksum_bytes) throw damaged("missing");
     const std::string bytes(found->substr(checksum_bytes));  // LMDB aligns to 2 bytes only
     std::uint64_t checksum = 0;

@@ -48,6 +48,12 @@ std::optional<block_view> block_view::open(std::string_view bytes) {
     return possible ? std::optional(block) : std::nullopt;
 }
 
+void block_view::prefetch(std::string_view bytes, std::uint64_t index) noexcept {
+    __builtin_prefetch(bytes.data());
+    const std::uint64_t start = fixed_bytes + start_bytes * index;
+    if (start < bytes.size()) __builtin_prefetch(bytes.data() + start);
+}
+
 std::size_t block_view::start_of(std::uint32_t index) const noexcept {
     if (index == 0) return head_bytes(count_);
     if (index == count_) return bytes_.size();

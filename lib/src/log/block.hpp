@@ -16,6 +16,9 @@ public:
     // Nullopt: the bytes are no block. Its records are not looked at.
     static std::optional<block_view> open(std::string_view bytes);
 
+    // Asks for the memory that record() of the index-th needs.
+    static void prefetch(std::string_view bytes, std::uint64_t index) noexcept;
+
     std::uint64_t first() const noexcept { return first_; }  // position of its first record
     std::uint32_t size() const noexcept { return count_; }   // records
     std::uint64_t last() const noexcept { return first_ + count_ - 1; }

@@ -38,14 +38,6 @@ std::uint64_t indexed_head(const storage::transaction& txn, const log_tables& ta
     return std::min(extent.last, records_in(extent.bytes));
 }
 
-void prefetch(std::string_view record) {
-    constexpr std::size_t line_bytes = 64;
-    constexpr std::size_t bytes_max = 1024;
-    for (std::size_t at = 0; at < std::min(record.size(), bytes_max); at += line_bytes) {
-        __builtin_prefetch(record.data() + at);
-    }
-}
-
 template <class KeyOf>
 index::read_fingerprints reading(const storage::transaction& txn, storage::table log,
                                  KeyOf key_of) {
@@ -214,25 +206,17 @@ void index_view::search(const index::view& in, const index::chains* added,
     }
     // Nearly every entry of a fingerprint is the one that is looked for. So first they are listed,
     // then their records are on their way from memory all at once, then each is looked at.
-    struct candidate {
-        std::uint64_t position;
-        std::size_t key;
-        std::string_view record;
-    };
-    std::vector<candidate> candidates;
+    std::vector<record_cursor::wanted> candidates;
     in.search(keys, done, [&](std::size_t i, std::uint64_t position) {
-        candidates.push_back({position, i, {}});
+        candidates.push_back({position, i});
         return true;
     });
     std::sort(candidates.begin(), candidates.end(),
-              [](const candidate& a, const candidate& b) { return a.position < b.position; });
-    for (candidate& c : candidates) {
-        c.record = records_.at(c.position).value_or(std::string_view());
-        prefetch(c.record);
-    }
+              [](const auto& a, const auto& b) { return a.position < b.position; });
+    records_.find(candidates);
     std::vector<char> settled(keys.size(), 1);
     bool misled = false;
-    for (const candidate& c : candidates) {
+    for (const auto& c : candidates) {
         const event_view e = c.record.empty() ? event_at(records_, c.position)
                                               : record_reader::open(c.record, c.position);
         if (is_it(c.key, e)) continue;

@@ -5,11 +5,19 @@
 namespace idem {
 namespace {
 
+constexpr std::size_t line_bytes = 64;
+
+void prefetch(std::string_view record) {
+    constexpr std::size_t bytes_max = 1024;
+    for (std::size_t at = 0; at < std::min(record.size(), bytes_max); at += line_bytes) {
+        __builtin_prefetch(record.data() + at);
+    }
+}
+
 // LMDB fills a page from its end, so the next block of few records lies just before this one, and
 // is about as long. To ask for it now hides most of the wait for memory; a wrong guess costs
 // nothing.
 void prefetch_next(std::string_view block) {
-    constexpr std::size_t line_bytes = 64;
     constexpr std::size_t shared_bytes_max = 2048;  // longer ones have pages of their own
     if (block.size() > shared_bytes_max) return;
     const char* const next = block.data() - block.size();
@@ -62,13 +70,30 @@ void record_cursor::go_to(std::uint64_t position) {
         take(cursor_.previous());
         if (block_) return;
     }
-    auto entry = cursor_.seek(position);
-    if (!entry) {
-        entry = cursor_.last();
-    } else if (storage::integer_key(entry->first) > position) {
-        entry = cursor_.previous();
+    take(entry_of(position));
+}
+
+// The block that holds the position if any does.
+std::optional<storage::entry> record_cursor::entry_of(std::uint64_t position) {
+    const auto entry = cursor_.seek(position);
+    if (!entry) return cursor_.last();
+    return storage::integer_key(entry->first) > position ? cursor_.previous() : entry;
+}
+
+void record_cursor::find(std::span<wanted> records) {
+    block_.reset();
+    for (wanted& w : records) {
+        const auto entry = entry_of(w.position);
+        if (!entry) continue;
+        w.record = entry->second;
+        block_view::prefetch(w.record, w.position - storage::integer_key(entry->first));
     }
-    take(entry);
+    for (wanted& w : records) {
+        const auto block = block_view::open(w.record);
+        w.record =
+            block && block->holds(w.position) ? block->record(w.position) : std::string_view();
+        prefetch(w.record);
+    }
 }
 
 void record_cursor::take(const std::optional<storage::entry>& entry) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "log/block.hpp"
@@ -35,7 +36,17 @@ public:
     // Nullopt: the log lacks the position. Valid until the transaction's next write, or its end.
     std::optional<std::string_view> at(std::uint64_t position);
 
+    // Finds many at once, whose positions rise: what they need is on its way from memory together.
+    // An empty record: the log lacks it.
+    struct wanted {
+        std::uint64_t position = 0;
+        std::size_t key = 0;  // the caller's
+        std::string_view record = {};
+    };
+    void find(std::span<wanted> records);
+
 private:
+    std::optional<storage::entry> entry_of(std::uint64_t position);
     void go_to(std::uint64_t position);
     void take(const std::optional<storage::entry>& entry);
 

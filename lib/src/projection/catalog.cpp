@@ -59,7 +59,7 @@ std::optional<projection_record> read_projection(const storage::transaction& txn
                                                  storage::table catalog, std::string_view name,
                                                  std::uint32_t version) {
     const std::string key = catalog_key(name, version);
-    const auto value = txn.get(catalog, key);
+    const auto value = txn.peek(catalog, key);
     if (!value) return std::nullopt;
     return decode(key, *value);
 }

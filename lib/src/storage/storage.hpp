@@ -129,6 +129,7 @@ public:
     std::optional<std::string_view> get(table t, std::string_view key) const;
     std::optional<std::string_view> get(table t, std::uint64_t key) const;  // key_order::integer
     // The same, and not counted as left behind in memory by a walk: it is needed again soon.
+    std::optional<std::string_view> peek(table t, std::string_view key) const;
     std::optional<std::string_view> peek(table t, std::uint64_t key) const;
     table_stats stats(table t) const;
     std::uint64_t id() const noexcept;  // rises with each commit; a reader has that of its snapshot

@@ -111,8 +111,12 @@ std::optional<std::string_view> transaction::get(table t, std::uint64_t key) con
     return get(t, as_key(key));
 }
 
+std::optional<std::string_view> transaction::peek(table t, std::string_view key) const {
+    return get_raw(environment_->internals(), handle_, t.raw(), key);
+}
+
 std::optional<std::string_view> transaction::peek(table t, std::uint64_t key) const {
-    return get_raw(environment_->internals(), handle_, t.raw(), as_key(key));
+    return peek(t, as_key(key));
 }
 
 table_stats transaction::stats(table t) const {
