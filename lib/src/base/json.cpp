@@ -32,20 +32,27 @@ void append_utf8(std::string& out, std::uint32_t point) {
     }
 }
 
+bool has_escape(std::string_view text) {
+    return text.find('\\') != std::string_view::npos;
+}
+
 // The end of the checked value that begins at `at`.
 std::size_t end_of_value(std::string_view text, std::size_t at) {
     std::size_t depth = 0;
     bool quoted = false;
     for (; at < text.size(); ++at) {
-        const char c = text[at];
         if (quoted) {
-            if (c == '\\') {
+            at = end_of_plain(text, at);
+            if (text[at] == '\\') {
                 ++at;
-            } else if (c == '"') {
-                quoted = false;
-                if (depth == 0) return at + 1;
+                continue;
             }
-        } else if (c == '"') {
+            quoted = false;
+            if (depth == 0) return at + 1;
+            continue;
+        }
+        const char c = text[at];
+        if (c == '"') {
             quoted = true;
         } else if (c == '{' || c == '[') {
             ++depth;
@@ -115,8 +122,8 @@ void write_canonical(std::string& out, std::string_view raw);  // depth bounded 
 
 void write_object(std::string& out, std::string_view raw) {
     std::vector<std::pair<std::string, std::string_view>> members;
-    each_member(raw, [&](std::string name, kind, std::string_view value) {
-        members.emplace_back(std::move(name), value);
+    each_member(raw, [&](std::string_view name, kind, std::string_view value) {
+        members.emplace_back(name, value);
     });
     std::stable_sort(members.begin(), members.end(),
                      [](const auto& a, const auto& b) { return utf16_less(a.first, b.first); });
@@ -186,6 +193,7 @@ kind kind_of(std::string_view raw) {
 
 std::string decode_string(std::string_view raw) {
     raw = raw.substr(1, raw.size() - 2);
+    if (!has_escape(raw)) return std::string(raw);
     std::string out;
     out.reserve(raw.size());
     for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -230,14 +238,17 @@ std::string decode_string(std::string_view raw) {
 
 void each_member(
     std::string_view object,
-    const std::function<void(std::string name, kind type, std::string_view raw)>& visit) {
-    std::optional<std::string> name;
+    const std::function<void(std::string_view name, kind type, std::string_view raw)>& visit) {
+    std::optional<std::string_view> name;
+    std::string decoded;
     each_element(object, [&](std::string_view raw) {
-        if (!name) {
-            name = decode_string(raw);
-        } else {
-            visit(std::move(*name), kind_of(raw), raw);
+        if (name) {
+            visit(*name, kind_of(raw), raw);
             name.reset();
+        } else if (has_escape(raw)) {
+            name = decoded = decode_string(raw);
+        } else {
+            name = raw.substr(1, raw.size() - 2);
         }
     });
 }

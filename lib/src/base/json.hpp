@@ -29,11 +29,12 @@ std::optional<fault> check(std::string_view text);
 std::string canonical(std::string_view text);
 bool same_value(std::string_view a, std::string_view b);
 
-// Walks the members of an object: `visit(name, kind, raw)` gets the decoded name and the raw text
-// of the value. Requires check(text) to be clean and text to be an object.
+// Walks the members of an object: `visit(name, kind, raw)` gets the decoded name, which is gone
+// when it returns, and the raw text of the value. Requires check(text) to be clean and text to be
+// an object.
 void each_member(
     std::string_view object,
-    const std::function<void(std::string name, kind type, std::string_view raw)>& visit);
+    const std::function<void(std::string_view name, kind type, std::string_view raw)>& visit);
 
 // Walks the items of an array likewise.
 void each_item(std::string_view array,

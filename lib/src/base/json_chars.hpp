@@ -1,8 +1,13 @@
 // What the checker and the reader of JSON text both know of its characters.
 #pragma once
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
+
+#include "base/hex.hpp"
 
 namespace idem::json {
 
@@ -13,11 +18,26 @@ inline bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
 
-inline int hex_value(char c) noexcept {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
+// The first quote, backslash or control character at or after `at`; the size where there is none.
+inline std::size_t end_of_plain(std::string_view text, std::size_t at) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101ULL;
+    constexpr std::uint64_t tops = 0x8080808080808080ULL;
+    const auto any_below = [](std::uint64_t word, std::uint64_t limit) {
+        return (word - ones * limit) & ~word & tops;
+    };
+    for (; at + 8 <= text.size(); at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + at, 8);
+        const std::uint64_t found = any_below(word, 0x20) | any_below(word ^ ones * '"', 1) |
+                                    any_below(word ^ ones * '\\', 1);
+        // The lowest byte that is marked is one of them; those above it may be marked wrongly.
+        if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    }
+    while (at < text.size() && static_cast<std::uint8_t>(text[at]) >= 0x20 && text[at] != '"' &&
+           text[at] != '\\') {
+        ++at;
+    }
+    return at;
 }
 
 // Four hexadecimal digits at `at`; -1 where they are not.

@@ -110,10 +110,7 @@ private:
     void string() {
         ++at_;
         while (!fault_) {
-            while (at_ < text_.size() && static_cast<std::uint8_t>(text_[at_]) >= 0x20 &&
-                   text_[at_] != '"' && text_[at_] != '\\') {
-                ++at_;
-            }
+            at_ = end_of_plain(text_, at_);
             if (at_ == text_.size()) return fail("a string without its end");
             if (text_[at_] == '"') {
                 ++at_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/hex.hpp"
 #include "idem/error.hpp"
 
 namespace idem {
@@ -16,13 +17,6 @@ namespace {
 
 constexpr std::uint64_t counter_bits = 42;
 constexpr std::uint64_t counter_max = (1ULL << counter_bits) - 1;
-
-int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 void set_version(uuid& id, std::uint8_t version) noexcept {
     id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | version << 4);

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -27,17 +27,29 @@ public:
         if (json::kind_of(line) != json::kind::object) {
             throw error(errc::invalid_input, "not a JSON object; a CloudEvent is one");
         }
-        event_.id = uuid::nil();
-        json::each_member(line, [this](std::string name, json::kind type, std::string_view raw) {
-            if (!seen_.insert(name).second) refuse(name, "is given twice");
-            if (type != json::kind::null || name == "data") take(name, type, raw);
-        });
+        seen_.reserve(20);
+        json::each_member(
+            line, [this](std::string_view name, json::kind type, std::string_view raw) {
+                if (seen(name)) refuse(name, "is given twice");
+                if (seen_.size() == attributes_max) {
+                    refuse(name,
+                           fmt::format("is one too many: an event has at most {}", attributes_max));
+                }
+                seen_.emplace_back(name);
+                if (type != json::kind::null || name == "data") take(name, type, raw);
+            });
         complete();
         return std::move(event_);
     }
 
 private:
-    void take(const std::string& name, json::kind type, std::string_view raw) {
+    static constexpr std::size_t attributes_max = 128;  // all metadata and more
+
+    bool seen(std::string_view name) const {
+        return std::find(seen_.begin(), seen_.end(), name) != seen_.end();
+    }
+
+    void take(std::string_view name, json::kind type, std::string_view raw) {
         if (name == "data") {
             data_ = raw;
             data_kind_ = type;
@@ -53,7 +65,7 @@ private:
         }
     }
 
-    void take_text(const std::string& name, std::string text) {
+    void take_text(std::string_view name, std::string text) {
         if (name == "specversion") {
             if (text != "1.0")
                 refuse(name, fmt::format("is {}; this reads 1.0", text::shown(text)));
@@ -90,7 +102,7 @@ private:
         }
     }
 
-    static std::string text_of(const std::string& name, json::kind type, std::string_view raw) {
+    static std::string text_of(std::string_view name, json::kind type, std::string_view raw) {
         switch (type) {
             case json::kind::string:
                 return json::decode_string(raw);
@@ -147,12 +159,12 @@ private:
 
     void complete() {
         for (const char* required : {"specversion", "id", "source", "type"}) {
-            if (!seen_.contains(required)) refuse(required, "is missing");
+            if (!seen(required)) refuse(required, "is missing");
         }
         if (id_.empty()) refuse("id", "is empty");
         if (source_.empty()) refuse("source", "is empty");
         if (event_.type.empty()) refuse("type", "is empty");
-        if (!seen_.contains("subject") || event_.stream.empty()) event_.stream = source_;
+        if (!seen("subject") || event_.stream.empty()) event_.stream = source_;
         if (const auto id = uuid::parse(id_)) {
             event_.id = *id;
         } else {
@@ -173,8 +185,8 @@ private:
         }
     }
 
-    event event_;
-    std::set<std::string> seen_;
+    event event_{.id = uuid::nil()};
+    std::vector<std::string> seen_;
     std::string id_;
     std::string source_;
     std::optional<std::string_view> data_;
