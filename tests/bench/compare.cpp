@@ -26,7 +26,7 @@ struct axis {
 
 // A trial takes as many events as this lets it, and as many seconds: slow stores get fewer events.
 constexpr std::uint64_t commits_max = 3000;
-constexpr double seconds_max = 40;
+constexpr double seconds_max = 15;
 
 workload middle() {
     workload w;

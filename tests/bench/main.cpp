@@ -3,6 +3,7 @@
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
 //     idem_bench --quick              # 300,000 events, under a minute
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
+//     idem_bench --lines 1000000 > lines.jsonl          # for import.sh
 //     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -12,11 +13,13 @@
 
 #include "compare.hpp"
 #include "measure.hpp"
+#include "workload.hpp"
 
 int main(int argc, char** argv) {
     bench::settings settings;
     std::filesystem::path json;
     std::filesystem::path compared;
+    bool sized = false;
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
         if (option == "--quick") {
@@ -24,14 +27,21 @@ int main(int argc, char** argv) {
             settings.single_events = 8'000;
         } else if (option == "--events" && i + 1 < argc) {
             settings.events = std::stoull(argv[++i]);
+            sized = true;
         } else if (option == "--json" && i + 1 < argc) {
             json = argv[++i];
+        } else if (option == "--lines" && i + 1 < argc) {
+            bench::workload w;
+            w.events = std::stoull(argv[++i]);
+            bench::print_lines(w, stdout);
+            return 0;
         } else if (option == "--compare" && i + 1 < argc) {
             compared = argv[++i];
         } else {
-            fmt::print(
-                stderr,
-                "usage: idem_bench [--quick] [--events N] [--json FILE] [--compare FOLDER]\n");
+            fmt::print(stderr,
+                       "usage: idem_bench [--quick] [--events N] [--json FILE]\n"
+                       "       idem_bench [--events N] --compare FOLDER\n"
+                       "       idem_bench --lines N\n");
             return option == "--help" ? 0 : 2;
         }
     }
@@ -41,6 +51,7 @@ int main(int argc, char** argv) {
         return 1;
     }
     settings.folder = name;
+    if (!compared.empty() && !sized) settings.events = 1'000'000;
     bench::report report;
     if (!compared.empty()) {
         bench::compare(settings, compared);

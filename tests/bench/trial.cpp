@@ -109,7 +109,7 @@ void append_again(subject& s, const workload& w, double seconds_max, measurement
     std::uint64_t asked = 0;
     for (std::uint64_t b = 0; b < batches && seconds < seconds_max; ++b) {
         for (std::uint64_t i = 0; i < w.batch; ++i) {
-            make_event(w, mixed(b * w.batch + i) % m.given, batch[i]);
+            make_event(w, number_given(w, mixed(b * w.batch + i) % m.given), batch[i]);
         }
         const stopwatch watch;
         if (s.append(batch) != 0) throw std::runtime_error("took a duplicate for a new event");

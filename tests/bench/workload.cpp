@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "idem/cloudevents.hpp"
+
 namespace bench {
 namespace {
 
@@ -46,14 +48,29 @@ void make_event(const workload& w, std::uint64_t number, idem::event& e) {
     e.time = idem::timestamp(std::chrono::nanoseconds(1'700'000'000'000'000'000 + number));
 }
 
+void print_lines(const workload& w, std::FILE* out) {
+    idem::recorded_event e;
+    for (std::uint64_t i = 0; i < w.events; ++i) {
+        make_event(w, i, e);
+        e.content_type = "application/json";
+        e.data = R"({"account":")" + e.stream + R"(","cents":)" +
+                 std::to_string(mixed(i) % 100'000) +
+                 R"(,"note":"a transfer between two accounts of one bank"})";
+        e.position = i + 1;
+        const std::string line = idem::to_cloudevent(e) + "\n";
+        std::fwrite(line.data(), 1, line.size(), out);
+    }
+}
+
+std::uint64_t number_given(const workload& w, std::uint64_t place) noexcept {
+    const std::uint64_t first = place / w.batch * w.batch;
+    const std::uint64_t chance = mixed(place ^ 0x5bd1e995);
+    return first > 0 && chance % 100 < w.duplicates ? chance / 128 % first : place;
+}
+
 void make_batch(const workload& w, std::uint64_t first, std::vector<idem::event>& batch) {
     batch.resize(w.batch);
-    for (std::uint64_t i = 0; i < w.batch; ++i) {
-        std::uint64_t number = first + i;
-        const std::uint64_t chance = mixed(number ^ 0x5bd1e995);
-        if (first > 0 && chance % 100 < w.duplicates) number = chance / 128 % first;
-        make_event(w, number, batch[i]);
-    }
+    for (std::uint64_t i = 0; i < w.batch; ++i) make_event(w, number_given(w, first + i), batch[i]);
 }
 
 }  // namespace bench

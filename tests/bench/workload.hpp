@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct workload {
 void make_event(const workload& w, std::uint64_t number, idem::event& e);
 // The events numbered first .. first + batch - 1, or earlier ones in place of some.
 void make_batch(const workload& w, std::uint64_t first, std::vector<idem::event>& batch);
+
+// Which event is given at a place of the workload: that of its number, or an earlier one.
+std::uint64_t number_given(const workload& w, std::uint64_t place) noexcept;
+
+// So many events as CloudEvents lines, with JSON data.
+void print_lines(const workload& w, std::FILE* out);
 
 // A well mixed function of a number.
 std::uint64_t mixed(std::uint64_t number) noexcept;
