@@ -58,7 +58,8 @@ void against_peer(const settings& s, const workload& w, const char* name, double
         fmt::print("(built without {})\n", name);
         return;
     }
-    const measurement m = run_trial(*peer, w, {}, s.folder / "trial");
+    const trial_options some_time{.seconds_max = s.peer_seconds_max};
+    const measurement m = run_trial(*peer, w, some_time, s.folder / "trial");
     r.add({fmt::format("v4 ids, batch 1,000, 1,000 streams: against {}", name), ours.rate / m.rate,
            goal, false, rates(ours.rate, m.rate)});
 }
@@ -72,12 +73,17 @@ void measure_flat_cost(const settings& s, report& r) {
     const measurement m = run_trial(idem, w, {false, true}, s.folder / "trial");
     against_peer(s, w, "RocksDB", 4, m, r);
     against_peer(s, w, "SQLite", 10, m, r);
+    const measurement bare = run_trial({"bare log", open_bare_lmdb}, w, {}, s.folder / "trial");
     r.add({"the same, last tenth against first tenth", m.last_rate / m.first_rate, 0.7, false,
-           rates(m.last_rate, m.first_rate)});
+           fmt::format("{}; the bare log {:.2f}", rates(m.last_rate, m.first_rate),
+                       bare.last_rate / bare.first_rate)});
     r.add({"the same, worst single commit, milliseconds", m.worst_ms, 150, true});
-    r.add({"the same, bytes written a byte of payload", m.written, 8, true});
+    r.add({"the same, bytes written a byte of payload", m.written, 8, true,
+           fmt::format("the disk counts {:.2f}; the bare log {:.2f}, {:.2f}", m.sectors,
+                       bare.written, bare.sectors)});
     r.add({"the same, heap beyond the map, MiB", m.heap_mib, 128, true});
-    r.add({"100 % duplicates, batch 1,000, random order, million checks/s", m.again / 1e6, 1});
+    r.add({"100 % duplicates, batch 1,000, random order, two callers, million checks/s",
+           m.again_by_two / 1e6, 1, false, fmt::format("one caller {:.2f}", m.again / 1e6)});
     w.streams = 1'000'000;
     const measurement many = run_trial(idem, w, {}, s.folder / "trial");
     r.add({"the same with 1 M streams at random against 1,000 streams", many.rate / m.rate, 0.5,
@@ -99,16 +105,23 @@ void measure_single(const settings& s, report& r) {
     w.batch = 1;
     w.events = s.single_events / 4;
     const pair_of_rates rate = against_bare_log(s, w);
+    const measurement once =
+        run_trial({"one wait", open_bare_lmdb_waiting_once}, w, {}, s.folder / "trial");
     r.add({"single durable append: against a bare LMDB commit", rate.ratio(), 0.95, false,
-           rates(rate.ours, rate.theirs)});
+           fmt::format("{}; a bare one that waits once {:.1f} k/s", rates(rate.ours, rate.theirs),
+                       once.rate / 1e3)});
     remove_stores(s);
     const contestant& idem = contestants().front();
     const measurement one = run_trial(idem, w, {}, s.folder / "trial");
+    w.batch = 16;
     w.events = s.single_events * 2;
+    const measurement full = run_trial(idem, w, {}, s.folder / "trial");
+    w.batch = 1;
     w.writers = 16;
     const measurement many = run_trial(idem, w, {}, s.folder / "trial");
     r.add({"16 writers of single events: against one", many.rate / one.rate, 10, false,
-           rates(many.rate, one.rate)});
+           fmt::format("{}; one in batches of 16 {:.0f} k/s", rates(many.rate, one.rate),
+                       full.rate / 1e3)});
 }
 
 }  // namespace bench

@@ -82,7 +82,7 @@ std::vector<axis> axes(std::uint64_t events_max) {
 void print_head() {
     fmt::print(
         "{:<24} {:>8} {:<20} {:>10} {:>10} {:>6} {:>8} {:>8} {:>7} {:>7} {:>10} {:>10} {:>10}\n",
-        "axis", "at", "store", "events", "events/s", "last", "worst", "written", "on disk", "heap",
+        "axis", "at", "store", "events", "events/s", "last", "worst", "to disk", "on disk", "heap",
         "again/s", "scan/s", "rebuild/s");
     fmt::print(
         "{:<24} {:>8} {:<20} {:>10} {:>10} {:>6} {:>8} {:>8} {:>7} {:>7} {:>10} {:>10} {:>10}\n",
@@ -97,7 +97,7 @@ void print(const axis& a, const point& p, const contestant& who, const measureme
         "{:>10.0f}\n",
         a.name, p.at, who.name, m.given, m.rate,
         whole ? fmt::format("{:.2f}", m.last_rate / m.first_rate) : "",
-        p.w.writers == 1 ? fmt::format("{:.1f}", m.worst_ms) : "", m.written, m.on_disk, m.heap_mib,
+        p.w.writers == 1 ? fmt::format("{:.1f}", m.worst_ms) : "", m.sectors, m.on_disk, m.heap_mib,
         m.again, m.scan, m.rebuild);
     std::fflush(stdout);
 }
@@ -106,11 +106,12 @@ std::string as_json(const axis& a, const point& p, const contestant& who, const 
     return fmt::format(
         R"({{"axis":"{}","at":{},"store":"{}","events":{},"events_per_second":{:.0f},)"
         R"("last_per_second":{:.0f},"first_per_second":{:.0f},"worst_ms":{:.2f},)"
-        R"("written_per_payload":{:.3f},"disk_bytes_per_event":{:.1f},"heap_mib":{:.1f},)"
+        R"("written_per_payload":{:.3f},"sectors_per_payload":{:.3f},)"
+        R"("disk_bytes_per_event":{:.1f},"heap_mib":{:.1f},)"
         R"("duplicates_per_second":{:.0f},"scan_per_second":{:.0f},"rebuild_per_second":{:.0f}}})"
         "\n",
         a.name, p.at, who.name, m.given, m.rate, m.last_rate, m.first_rate, m.worst_ms, m.written,
-        m.on_disk, m.heap_mib, m.again, m.scan, m.rebuild);
+        m.sectors, m.on_disk, m.heap_mib, m.again, m.scan, m.rebuild);
 }
 
 // By point, then by store.

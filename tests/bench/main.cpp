@@ -1,7 +1,7 @@
 // Measures the store against the limit of what it stands on and against others, in one run.
 //
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
-//     idem_bench --quick              # 300,000 events, under a minute
+//     idem_bench --quick              # 500,000 events, under a minute
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
 //     idem_bench --lines 1000000 > lines.jsonl          # for import.sh
 //     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
@@ -23,10 +23,13 @@ int main(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
         if (option == "--quick") {
-            settings.events = 300'000;
-            settings.single_events = 8'000;
+            settings.events = 500'000;
+            settings.single_events = 16'000;
+            settings.rebuilt_events = 4'000'000;
+            settings.peer_seconds_max = 6;
         } else if (option == "--events" && i + 1 < argc) {
             settings.events = std::stoull(argv[++i]);
+            settings.rebuilt_events = settings.events;
             sized = true;
         } else if (option == "--json" && i + 1 < argc) {
             json = argv[++i];

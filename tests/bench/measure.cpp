@@ -8,14 +8,14 @@
 namespace bench {
 
 std::string rates(double ours, double theirs) {
-    return fmt::format("{:.0f} k/s against {:.0f} k/s", ours / 1e3, theirs / 1e3);
+    return fmt::format("{:.3g} k/s against {:.3g} k/s", ours / 1e3, theirs / 1e3);
 }
 
 void report::add(figure f) {
     if (figures_.empty()) {
-        fmt::print("{:<66} {:>8} {:>9}  {}\n", "what", "measured", "goal", "");
+        fmt::print("{:<70} {:>8} {:>9}  {}\n", "what", "measured", "goal", "");
     }
-    fmt::print("{:<66} {:>8.2f} {:>2}{:>7.2f}{} {}\n", f.what, f.ratio,
+    fmt::print("{:<70} {:>8.2f} {:>2}{:>7.2f}{} {}\n", f.what, f.ratio,
                f.at_most ? "<=" : ">=", f.goal, f.reached() ? " " : "!", f.detail);
     std::fflush(stdout);
     figures_.push_back(std::move(f));

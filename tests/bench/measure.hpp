@@ -13,6 +13,8 @@ struct settings {
     std::filesystem::path folder;  // where stores are made; on the disk that is to be measured
     std::uint64_t events = 10'000'000;
     std::uint64_t single_events = 20'000;  // for the measurements that commit each event
+    std::uint64_t rebuilt_events = 10'000'000;
+    double peer_seconds_max = 1e9;  // then a peer has shown its rate
 };
 
 // What was measured, against its goal. Ratios are of two measurements in one run.

@@ -84,7 +84,7 @@ void scan(const settings& s, report& r) {
            fmt::format("{:.1f} M/s against {:.1f} M/s", ours / 1e6, peer / 1e6)});
 }
 
-double rebuild_rate(const settings& s, unsigned threads) {
+double rebuild_rate(const settings& s, std::uint64_t events, unsigned threads) {
     idem::store store(s.folder / "ours-too", {.replay_threads = threads});
     const std::string name = "counts-" + std::to_string(threads);
     const auto counts = idem::keyed_fold<std::string, std::uint64_t>(name).on(
@@ -93,16 +93,17 @@ double rebuild_rate(const settings& s, unsigned threads) {
     store.run(counts, idem::projection_mode::manual);
     const stopwatch watch;
     store.catch_up(name);
-    return static_cast<double>(s.events) / watch.seconds();
+    return static_cast<double>(events) / watch.seconds();
 }
 
 void rebuild(const settings& s, report& r) {
+    const std::uint64_t events = s.rebuilt_events;
     {
         idem::store store(s.folder / "ours-too");
-        fill(store, sample(s.events, s.events / 100));
+        fill(store, sample(events, events / 100));
     }
-    const double one = rebuild_rate(s, 1);
-    const double two = rebuild_rate(s, 2);
+    const double one = rebuild_rate(s, events, 1);
+    const double two = rebuild_rate(s, events, 2);
     r.add({"rebuild of a count, 100 events a row, one core, million events/s", one / 1e6, 4});
     r.add({"the same, two cores against one", two / one, 1.7, false, rates(two, one)});
 }

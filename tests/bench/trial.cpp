@@ -1,6 +1,7 @@
 #include "trial.hpp"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,16 @@ std::uint64_t bytes_written(const subject& s) {
         bytes += number_in("/proc/" + std::to_string(p) + "/io", "write_bytes:");
     }
     return bytes;
+}
+// Of the whole disk that the folder is on.
+std::uint64_t bytes_to_disk(const std::filesystem::path& folder) {
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0) return 0;
+    std::ifstream in("/sys/dev/block/" + std::to_string(major(info.st_dev)) + ":" +
+                     std::to_string(minor(info.st_dev)) + "/stat");
+    std::uint64_t numbers[7] = {};  // the seventh: sectors written
+    for (auto& n : numbers) in >> n;
+    return in ? numbers[6] * 512 : 0;
 }
 double heap_mib(const subject& s) {
     std::uint64_t kib = 0;
@@ -102,21 +113,37 @@ void append_together(subject& s, const workload& w, double seconds_max, measurem
     m.fresh = fresh;
 }
 
-void append_again(subject& s, const workload& w, double seconds_max, measurement& m) {
-    std::vector<idem::event> batch(w.batch);
-    const std::uint64_t batches = std::min<std::uint64_t>(m.given / w.batch, 2000);
-    double seconds = 0;
-    std::uint64_t asked = 0;
-    for (std::uint64_t b = 0; b < batches && seconds < seconds_max; ++b) {
-        for (std::uint64_t i = 0; i < w.batch; ++i) {
-            make_event(w, number_given(w, mixed(b * w.batch + i) % m.given), batch[i]);
-        }
-        const stopwatch watch;
-        if (s.append(batch) != 0) throw std::runtime_error("took a duplicate for a new event");
-        seconds += watch.seconds();
-        asked += w.batch;
+// Events that were given before, in random order, made before the time begins.
+std::vector<std::vector<idem::event>> given_again(const workload& w, std::uint64_t given) {
+    constexpr std::uint64_t events_max = 400'000;
+    const std::uint64_t count = std::max<std::uint64_t>(std::min(given, events_max) / w.batch, 1);
+    std::vector<std::vector<idem::event>> batches(count, std::vector<idem::event>(w.batch));
+    std::uint64_t n = 0;
+    for (auto& batch : batches) {
+        for (auto& e : batch) make_event(w, number_given(w, mixed(n++) % given), e);
     }
-    m.again = static_cast<double>(asked) / seconds;
+    return batches;
+}
+
+double append_again(subject& s, const std::vector<std::vector<idem::event>>& batches,
+                    unsigned callers, double seconds_max) {
+    std::atomic<std::size_t> next = 0;
+    std::atomic<std::uint64_t> asked = 0;
+    std::atomic<std::uint64_t> fresh = 0;
+    const stopwatch watch;
+    const auto call = [&] {
+        while (watch.seconds() < seconds_max) {
+            const std::size_t b = next++;
+            if (b >= batches.size()) break;
+            fresh += s.append(batches[b]);
+            asked += batches[b].size();
+        }
+    };
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < callers; ++t) threads.emplace_back(call);
+    for (auto& thread : threads) thread.join();
+    if (fresh != 0) throw std::runtime_error("took a duplicate for a new event");
+    return static_cast<double>(asked) / watch.seconds();
 }
 
 void read(subject& s, measurement& m) {
@@ -146,6 +173,7 @@ measurement measure(const contestant& who, const workload& w, const trial_option
     measurement m;
     const auto s = who.open(folder);
     const std::uint64_t written = bytes_written(*s);
+    const std::uint64_t to_disk = bytes_to_disk(s->data(folder));
     if (w.writers == 1) {
         append_alone(*s, w, options.seconds_max, m);
     } else {
@@ -153,8 +181,13 @@ measurement measure(const contestant& who, const workload& w, const trial_option
     }
     const auto payload = static_cast<double>(w.payload * m.fresh);
     m.written = static_cast<double>(bytes_written(*s) - written) / payload;
+    m.sectors = static_cast<double>(bytes_to_disk(s->data(folder)) - to_disk) / payload;
     m.on_disk = static_cast<double>(bytes_on_disk(s->data(folder))) / static_cast<double>(m.fresh);
-    if (options.again) append_again(*s, w, options.seconds_max, m);
+    if (options.again) {
+        const auto batches = given_again(w, m.given);
+        m.again = append_again(*s, batches, 1, options.seconds_max);
+        m.again_by_two = append_again(*s, batches, 2, options.seconds_max);
+    }
     if (options.read) read(*s, m);
     return m;
 }

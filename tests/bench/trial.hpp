@@ -15,12 +15,14 @@ struct measurement {
     double first_rate = 0;    // of the first tenth
     double last_rate = 0;     // of the last tenth
     double worst_ms = 0;      // the longest commit
-    double written = 0;       // bytes, to the disk, a byte of payload; from /proc/self/io
-    double on_disk = 0;       // bytes an event
-    double heap_mib = 0;      // anonymous memory at its highest, less that before
-    double scan = 0;          // events a second: read everything
-    double rebuild = 0;       // events a second: read everything and count by stream
-    double again = 0;  // events a second: append all once more in random order, all duplicates
+    double written = 0;   // bytes a byte of payload, as /proc/self/io counts: whole folios of pages
+    double sectors = 0;   // likewise, as the disk counts them, of whoever writes to it; 0: unknown
+    double on_disk = 0;   // bytes an event
+    double heap_mib = 0;  // anonymous memory at its highest, less that before
+    double scan = 0;      // events a second: read everything
+    double rebuild = 0;   // events a second: read everything and count by stream
+    double again = 0;     // events a second: append all once more in random order, all duplicates
+    double again_by_two = 0;  // likewise, by two callers at once
     std::uint64_t fresh = 0;
 };
 

@@ -38,6 +38,7 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
 append_result appender::append(encoded_batch batch, expected_revision expected) {
     if (batch.size() == 0) return {};
     if (!expected.is_any()) check_one_stream(batch);
+    if (auto known = answer_if_known(batch)) return std::move(*known);
     request own{std::move(batch), expected, {}, nullptr, false};
 
     {
@@ -46,7 +47,7 @@ append_result appender::append(encoded_batch batch, expected_revision expected) 
         if (led_ && queue_.size() >= last_group_) arrived_.notify_one();
     }
     while (!own.done.load(std::memory_order_acquire)) {
-        const auto groups = groups_.load(std::memory_order_acquire);
+        const auto groups = groups_.count();
         {
             std::unique_lock lock(mutex_);
             if (!led_ && !queue_.empty() && queue_.front() == &own) {
@@ -54,10 +55,23 @@ append_result appender::append(encoded_batch batch, expected_revision expected) 
                 break;
             }
         }
-        if (!own.done.load(std::memory_order_acquire)) groups_.wait(groups);
+        if (!own.done.load(std::memory_order_acquire)) groups_.wait_while(groups);
     }
     if (own.fault) std::rethrow_exception(own.fault);
     return std::move(own.result);
+}
+
+std::optional<append_result> appender::answer_if_known(const encoded_batch& batch) const {
+    constexpr std::size_t worth_a_look = 32;  // it costs as much as to write some events
+    if (batch.size() < worth_a_look || env_->read_only()) return std::nullopt;
+    try {
+        env_->check_files();
+        const storage::read_transaction txn(*env_);
+        return idem::answer_if_known(index_view(txn, tables_), tables_, batch);
+    } catch (const error& e) {
+        if (e.code() == errc::too_many_readers) return std::nullopt;  // the writer needs no slot
+        throw;
+    }
 }
 
 appender::group appender::take_group() {
@@ -93,8 +107,7 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
     led_ = false;
     for (request* r : requests) r->done.store(true, std::memory_order_release);
     // One call wakes all: those who have their answer, and who leads the next group.
-    ++groups_;
-    groups_.notify_all();
+    groups_.turn();
 }
 
 struct appender::open_log {

@@ -9,9 +9,11 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "base/turnstile.hpp"
 #include "idem/append.hpp"
 #include "log/decide.hpp"
 #include "log/record.hpp"
@@ -33,8 +35,9 @@ public:
     virtual void finish(storage::write_transaction& txn) = 0;
 };
 
-// Any thread. The first caller of a group leads: it takes the queue, writes every batch of it in
-// one transaction and commits; the others wait for their answer.
+// Any thread. A batch that comes again, if it is not small, is answered from a snapshot and waits
+// for nobody. The first caller of a group of others leads: it takes the queue, writes every batch
+// of it in one transaction and commits; the rest wait for their answer.
 class appender {
 public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
@@ -52,6 +55,7 @@ private:
     };
     using group = std::vector<request*>;
 
+    std::optional<append_result> answer_if_known(const encoded_batch& batch) const;
     group take_group();  // under the lock
     void lead(std::unique_lock<std::mutex>& lock);
     void commit(const group& requests);
@@ -70,7 +74,7 @@ private:
     std::mutex mutex_;
     std::condition_variable arrived_;  // wakes a leader that waits for company
     std::deque<request*> queue_;
-    std::atomic<std::uint32_t> groups_ = 0;  // that are done: what waits for an answer waits for
+    turnstile groups_;  // that are done: what waits for an answer waits for
     bool led_ = false;
     std::size_t last_group_ = 1;                         // requests in the last commit
     std::chrono::steady_clock::duration last_commit_{};  // and how long it took

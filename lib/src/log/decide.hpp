@@ -1,8 +1,8 @@
-// What becomes of a batch: the rules of append, applied within a write transaction before anything
-// is written.
+// What becomes of a batch: the rules of append, applied before anything is written.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "idem/append.hpp"
@@ -24,13 +24,19 @@ log_head read_log_head(const storage::transaction& txn, const log_tables& tables
 
 struct decision {
     append_result result;
+    std::vector<std::uint32_t> first;         // for each event the first of the batch with its id
     std::vector<std::uint32_t> fresh;         // indexes of the events to write, in order
     std::vector<index::fingerprint> ids;      // of each event of the batch
     std::vector<index::fingerprint> streams;  // of each fresh one
 };
 
-// Gives every event its receipt, or rejects the batch. Fresh events get the positions that follow
-// `head_position`.
+// The answer to a batch in which nothing is new; nullopt where something is, or seems to be. Any
+// snapshot will do, for what is known stays known.
+std::optional<append_result> answer_if_known(const index_view& known, const log_tables& tables,
+                                             const encoded_batch& batch);
+
+// In the write transaction: gives every event its receipt, or rejects the batch. Fresh events get
+// the positions that follow `head_position`.
 decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,
                 const uuid& greatest, const encoded_batch& batch, expected_revision expected,
                 std::uint64_t head_position);

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -29,10 +28,8 @@ file_end measure(const environment::state& s) noexcept {
     mdb_env_info(s.env, &info);
     mdb_env_stat(s.env, &pages);
     // The size last: the file of a commit is there before the commit counts.
-    struct stat file {};
-    ::fstat(data_file(s), &file);
-    return {pages.ms_psize, (info.me_last_pgno + 1) * pages.ms_psize,
-            static_cast<std::uint64_t>(file.st_size)};
+    const auto file = ask_file(data_file(s));
+    return {pages.ms_psize, (info.me_last_pgno + 1) * pages.ms_psize, file ? file->bytes : 0};
 }
 
 class raw_transaction {

@@ -12,13 +12,27 @@ namespace {
 constexpr const char* data_name = "data.mdb";
 constexpr const char* lock_name = "lock.mdb";
 
+std::optional<file_facts> ask(int from, const char* name, int flags) noexcept {
+    struct statx found {};
+    if (::statx(from, name, flags, STATX_INO | STATX_SIZE, &found) != 0) return std::nullopt;
+    return file_facts{std::uint64_t{found.stx_dev_major} << 32 | found.stx_dev_minor, found.stx_ino,
+                      found.stx_size};
+}
+
 }  // namespace
+
+std::optional<file_facts> ask_file(int folder, const char* name) noexcept {
+    return ask(folder, name, 0);
+}
+
+std::optional<file_facts> ask_file(int file) noexcept {
+    return ask(file, "", AT_EMPTY_PATH);
+}
 
 file_places::file_places(const std::filesystem::path& folder, int data_file)
     : folder_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
     if (folder_ < 0) throw_fault(folder, errno, "opening the store");
-    struct stat opened {};
-    if (::fstat(data_file, &opened) == 0) data_ = {opened.st_dev, opened.st_ino};
+    data_ = of(ask_file(data_file));
     lock_ = find(lock_name);  // none where the store is read without one
 }
 
@@ -26,10 +40,12 @@ file_places::~file_places() {
     ::close(folder_);
 }
 
+file_places::identity file_places::of(const std::optional<file_facts>& facts) noexcept {
+    return facts ? identity{facts->device, facts->inode} : identity();
+}
+
 file_places::identity file_places::find(const char* name) const noexcept {
-    struct stat found {};
-    if (::fstatat(folder_, name, &found, 0) != 0) return {};
-    return {found.st_dev, found.st_ino};
+    return of(ask_file(folder_, name));
 }
 
 const char* file_places::missing() const noexcept {

@@ -11,6 +11,8 @@
 #include <mutex>
 #include <thread>
 
+#include "storage/handles.hpp"
+
 namespace idem::storage {
 namespace {
 
@@ -44,10 +46,13 @@ struct file_watch::state {
     bool started = false;
     bool watching = false;  // inotify works
     pid_t process = 0;      // that has the thread
+    descriptor data;        // of the file, for the lock
     descriptor inotify;
     descriptor stop;
     std::thread thread;
 
+    bool lock_byte(int command, short& type) noexcept;  // under the mutex
+    bool others_listen() noexcept;
     void start();
     void run();
     void count_change() {
@@ -59,9 +64,33 @@ struct file_watch::state {
     }
 };
 
+// A lock of the open file, not of the process: LMDB and others may close theirs.
+bool file_watch::state::lock_byte(int command, short& type) noexcept {
+    if (!data.valid()) {
+        const low_descriptors_taken none_of_the_standard_ones;
+        data.reset(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    }
+    struct flock lock {};
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = off_t{1} << 62;
+    lock.l_len = 1;
+    const bool answered = data.valid() && ::fcntl(data.get(), command, &lock) == 0;
+    type = lock.l_type;
+    return answered;
+}
+
+bool file_watch::state::others_listen() noexcept {
+    const std::scoped_lock lock(mutex);
+    short in_the_way = F_WRLCK;
+    return !lock_byte(F_OFD_GETLK, in_the_way) || in_the_way != F_UNLCK;
+}
+
 void file_watch::state::start() {
     started = true;
     process = ::getpid();
+    short shared = F_RDLCK;
+    if (!lock_byte(F_OFD_SETLK, shared)) return;
     inotify.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     stop.reset(::eventfd(0, EFD_CLOEXEC));
     if (!inotify.valid() || !stop.valid()) return;
@@ -123,7 +152,8 @@ void file_watch::notify() noexcept {
 void file_watch::announce_commit() noexcept {
     state_->count_change();
     // The other processes. They cannot go by the writes of the commit itself: LMDB lets readers see
-    // it only after the last of them.
+    // it only after the last of them. Who listens from now on will see it without being told.
+    if (!state_->others_listen()) return;
     const descriptor touched(::open(state_->file.c_str(), O_WRONLY | O_CLOEXEC));
 }
 

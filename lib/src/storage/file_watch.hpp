@@ -1,8 +1,9 @@
 // Wakes readers that wait for the next commit, whichever process makes it: whoever commits
 // announces it. Other processes hear of it by inotify, which tells when a writer of the data file
-// closes it or somebody takes it away, in one thread that runs only once somebody has waited. Where
-// inotify is not to be had (limits, odd file systems) the waiter looks again every quarter of a
-// second.
+// closes it or somebody takes it away, in one thread that runs only once somebody has waited. Such
+// a process holds a read lock on a byte far behind the data, so that a commit which nobody waits
+// for is announced to nobody. Where inotify or the lock is not to be had (limits, odd file systems)
+// the waiter looks again every quarter of a second.
 #pragma once
 
 #include <chrono>

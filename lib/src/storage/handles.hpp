@@ -55,6 +55,16 @@ private:
     std::span<std::byte> map_;
 };
 
+// What is asked of a file on each commit: not its times. Once those were asked for, Linux 6.13 and
+// later stamp the next write with a new one, and the commit then waits for the inode too.
+struct file_facts {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t bytes = 0;
+};
+std::optional<file_facts> ask_file(int folder, const char* name) noexcept;
+std::optional<file_facts> ask_file(int file) noexcept;
+
 // The files as they were when they were opened, found by their folder wherever that is moved.
 class file_places {
 public:
@@ -67,10 +77,11 @@ public:
 
 private:
     struct identity {
-        dev_t device = 0;
-        ino_t inode = 0;
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
         bool operator==(const identity&) const = default;
     };
+    static identity of(const std::optional<file_facts>& facts) noexcept;
     identity find(const char* name) const noexcept;
 
     int folder_;

@@ -27,12 +27,13 @@ std::string_view id_of(const idem::event& e) {
 
 class lmdb_subject final : public raw_log {
 public:
-    lmdb_subject(const std::filesystem::path& folder, bool indexed) : indexed_(indexed) {
+    lmdb_subject(const std::filesystem::path& folder, bool indexed, unsigned flags = 0)
+        : indexed_(indexed) {
         std::filesystem::create_directories(folder);
         check(mdb_env_create(&env_));
         check(mdb_env_set_mapsize(env_, std::size_t{64} << 30));
         check(mdb_env_set_maxdbs(env_, 8));
-        check(mdb_env_open(env_, folder.c_str(), MDB_NOTLS, 0644));
+        check(mdb_env_open(env_, folder.c_str(), MDB_NOTLS | flags, 0644));
         MDB_txn* txn = nullptr;
         check(mdb_txn_begin(env_, nullptr, 0, &txn));
         check(mdb_dbi_open(txn, "log", MDB_CREATE | MDB_INTEGERKEY, &log_));
@@ -154,6 +155,9 @@ private:
 
 std::unique_ptr<raw_log> open_bare_lmdb(const std::filesystem::path& folder) {
     return std::make_unique<lmdb_subject>(folder, false);
+}
+std::unique_ptr<raw_log> open_bare_lmdb_waiting_once(const std::filesystem::path& folder) {
+    return std::make_unique<lmdb_subject>(folder, false, MDB_NOMETASYNC);
 }
 std::unique_ptr<subject> open_lmdb_ids(const std::filesystem::path& folder) {
     return std::make_unique<lmdb_subject>(folder, true);

@@ -46,6 +46,8 @@ public:
 };
 
 std::unique_ptr<raw_log> open_bare_lmdb(const std::filesystem::path& folder);
+// The same without the wait for the meta page: a power cut may take the last commits back.
+std::unique_ptr<raw_log> open_bare_lmdb_waiting_once(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_lmdb_ids(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_sqlite(const std::filesystem::path& folder);
 std::unique_ptr<subject> open_rocksdb(const std::filesystem::path& folder);
