@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "idem/error.hpp"
 
@@ -185,11 +186,7 @@ bool change(const operation& o, json& row, event_values& e) {
     return true;
 }
 
-void apply_rule(const rule& r, event_values& e, state_table& table) {
-    const auto all_hold =
-        std::all_of(r.when.begin(), r.when.end(), [&e](const condition& c) { return holds(c, e); });
-    if (!all_hold) return;
-    state_table::slot& slot = table.at(key_of(r, e));
+void apply_operations(const rule& r, event_values& e, state_table::slot& slot) {
     json row =
         slot.present ? parse_json(slot.bytes, repeated_members::last_counts) : json::object();
     bool changed = false;
@@ -205,6 +202,21 @@ void apply_rule(const rule& r, event_values& e, state_table& table) {
     if (!changed) return;
     slot.bytes = row.dump();  // members in the order of their names: equal rows have equal bytes
     slot.present = slot.changed = true;
+}
+
+// The rules that hold for an event, in order.
+template <class Visit>
+void each_rule(const json_fold& fold, const event_view& e, event_values& values, Visit&& visit) {
+    for (const std::string_view type : {e.type(), std::string_view("*")}) {
+        const auto found = fold.rules.find(type);
+        if (found == fold.rules.end()) continue;
+        for (const rule& r : found->second) {
+            if (std::all_of(r.when.begin(), r.when.end(),
+                            [&values](const condition& c) { return holds(c, values); })) {
+                visit(r);
+            }
+        }
+    }
 }
 
 }  // namespace
@@ -233,11 +245,24 @@ std::string_view to_string(operation_kind kind) noexcept {
 
 void json_fold::apply(const event_view& e, state_table& table) const {
     event_values values(e);
-    for (const std::string_view type : {e.type(), std::string_view("*")}) {
-        const auto found = rules.find(type);
-        if (found == rules.end()) continue;
-        for (const rule& r : found->second) apply_rule(r, values, table);
-    }
+    each_rule(*this, e, values,
+              [&](const rule& r) { apply_operations(r, values, table.at(key_of(r, values))); });
+}
+
+void json_fold::keys_of(const event_view& e, key_sink& sink) const {
+    event_values values(e);
+    std::set<std::string> keys;
+    each_rule(*this, e, values, [&](const rule& r) {
+        const auto [key, first] = keys.insert(key_of(r, values));
+        if (first) sink.take(*key);
+    });
+}
+
+void json_fold::apply_row(const event_view& e, std::string_view key, state_table::slot& row) const {
+    event_values values(e);
+    each_rule(*this, e, values, [&](const rule& r) {
+        if (key_of(r, values) == key) apply_operations(r, values, row);
+    });
 }
 
 }  // namespace idem::cli

@@ -51,6 +51,9 @@ struct json_fold {
 
     // Throws idem::error that names operation and path; the rows of the event are then dropped.
     void apply(const event_view& e, state_table& table) const;
+    // The same by rows, for replay on several threads.
+    void keys_of(const event_view& e, key_sink& sink) const;
+    void apply_row(const event_view& e, std::string_view key, state_table::slot& row) const;
 };
 
 // json_order.cpp: why the order of events matters for the rows of this fold; empty: it does not.

@@ -280,6 +280,9 @@ json_projection parse_json_projection(std::string text, const std::string& origi
         for (const auto& [type, rules] : fold->rules) result.fold.types.push_back(type);
     }
     result.fold.apply = [fold](const event_view& e, state_table& table) { fold->apply(e, table); };
+    result.fold.keys_of = [fold](const event_view& e, key_sink& sink) { fold->keys_of(e, sink); };
+    result.fold.apply_row = [fold](const event_view& e, std::string_view key,
+                                   state_table::slot& row) { fold->apply_row(e, key, row); };
     result.fold.row_to_json = [](std::string_view row) { return std::string(row); };
     result.fold.order_insensitive = result.order_reasons.empty();
     result.fold.definition = std::move(text);

@@ -1,5 +1,5 @@
 // What the analysis calls insensitive to order must be so: any order of the same events gives the
-// same rows.
+// same rows. And any number of threads does, whatever the definition.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
@@ -43,6 +43,26 @@ std::string random_definition() {
     return R"({"name":"p","key":"data.k","on":{)" + rules + "}}";
 }
 
+// With rules for one row and for several, which some events touch by two of them.
+std::string random_definition_of_rows() {
+    std::string rules;
+    for (const char* type : {"S", "T", "*"}) {
+        std::string of_type;
+        const int count = *rc::gen::inRange(1, 4);
+        for (int i = 0; i < count; ++i) {
+            const std::string key = *rc::gen::element<std::string>("data.k", "data.n", "stream");
+            const std::string when =
+                *rc::gen::element<std::string>("", R"("when":[{"path":"data.m","equals":1}],)",
+                                               R"("when":[{"path":"data.n","exists":true}],)");
+            const std::string last = *rc::gen::element<std::string>("", "", R"(,"delete")");
+            of_type += std::string(i == 0 ? "" : ",") + R"({"key":")" + key + "\"," + when +
+                       R"("do":[)" + random_operation() + last + "]}";
+        }
+        rules += std::string(rules.empty() ? "" : ",") + "\"" + type + "\":[" + of_type + "]";
+    }
+    return R"({"name":"p","key":"data.k","on":{)" + rules + "}}";
+}
+
 std::vector<idem::event> random_events() {
     std::vector<idem::event> events;
     const int count = *rc::gen::inRange(2, 12);
@@ -61,9 +81,10 @@ std::vector<idem::event> random_events() {
 }
 
 // The digest, or the word for an error: a sum of texts fails in every order.
-std::string digest_of(const std::vector<idem::event>& events, const idem::projection& fold) {
+std::string digest_of(const std::vector<idem::event>& events, const idem::projection& fold,
+                      unsigned threads = 1) {
     const scratch_folder scratch;
-    idem::store store(scratch / "s.idem", {.map_bytes = 64 << 20});
+    idem::store store(scratch / "s.idem", {.map_bytes = 64 << 20, .replay_threads = threads});
     store.append(events);
     try {
         return to_string(store.replay(fold).digest());
@@ -95,4 +116,22 @@ TEST_CASE("what is called insensitive to order gives the same rows in any order"
     CHECK(holds);  // rapidcheck prints the seed and the smallest case otherwise
     MESSAGE("definitions that were insensitive: ", insensitive);
     CHECK(insensitive > 0);
+}
+
+TEST_CASE("a JSON projection gives the same rows on one thread and on three") {
+    int compared = 0;
+    const bool holds = rc::check([&compared] {
+        idem::cli::json_projection parsed;
+        try {
+            parsed = idem::cli::parse_json_projection(random_definition_of_rows(), "p");
+        } catch (const idem::error&) {
+            return;
+        }
+        ++compared;
+        const auto events = random_events();
+        RC_ASSERT(digest_of(events, parsed.fold, 3) == digest_of(events, parsed.fold, 1));
+    });
+    CHECK(holds);
+    MESSAGE("definitions that were compared: ", compared);
+    CHECK(compared > 20);
 }

@@ -1,14 +1,16 @@
 // A process to be killed at any moment.
 //
-//     crash_victim STORE append FIRST   appends numbered events in batches, from three threads,
-//     with an
-//                                       inline projection; prints "NUMBER POSITION" for each
-//                                       receipt after the append has returned, one write a batch
-//     crash_victim STORE fill FIRST     appends numbered events, 1,000 at a time; prints "NUMBER
-//     POSITION" of the last of each batch
-//     crash_victim STORE catch-up       catches the projection up, over and over
-//     crash_victim STORE race COUNT     appends the events 0..COUNT-1, prints "NUMBER OUTCOME
-//     POSITION"
+//     crash_victim STORE append FIRST       appends numbered events in batches, from three threads,
+//                                           with an inline projection
+//     crash_victim STORE fill FIRST         appends numbered events, 1,000 at a time
+//     crash_victim STORE catch-up           catches the projection up, over and over
+//     crash_victim STORE race COUNT         appends the events 0..COUNT-1
+//     crash_victim STORE deliver COUNT AT   appends the events 0..COUNT-1, 1,000 at a time, from AT
+//                                           on and then those before
+//
+// What it has appended it prints once the append has returned: "NUMBER POSITION" for each event
+// (`fill`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME POSITION";
+// `deliver` "FIRST APPENDED", how many of a batch were new.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -78,6 +80,17 @@ int main(int argc, char** argv) {
             const auto r = store.append(numbered_event(i)).receipts.at(0);
             say(std::to_string(i) + " " + std::string(to_string(r.outcome)) + " " +
                 std::to_string(r.position) + "\n");
+        }
+    } else if (what == "deliver") {
+        const std::uint64_t count = std::stoull(argv[3]);
+        const std::uint64_t at = std::stoull(argv[4]);
+        for (std::uint64_t n = 0; n < count; n += 1000) {
+            const std::uint64_t first = (at + n) % count;
+            std::uint64_t appended = 0;
+            for (const auto& r : store.append(numbered_batch(first, 1000)).receipts) {
+                appended += r.outcome == idem::outcome::appended;
+            }
+            say(std::to_string(first) + " " + std::to_string(appended) + "\n");
         }
     }
     return 0;

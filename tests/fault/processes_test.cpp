@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "idem/store.hpp"
+#include "idem/verify.hpp"
 #include "scratch_folder.hpp"
 #include "victim_process.hpp"
 
@@ -28,4 +29,26 @@ TEST_CASE("two processes and this one race the same ids: each is appended once")
     CHECK(positions.size() == ids);
     CHECK(appended == ids);
     CHECK(idem::store(path).head() == ids);
+}
+
+// Runs of the indexes are written, and merged, by whichever process passes their end. The second
+// begins in the middle, so what it finds known the other has appended, and the other way round.
+TEST_CASE("two processes deliver the same events while the indexes are written and merged") {
+    constexpr std::uint64_t events = 300'000;
+    const scratch_folder folder;
+    const std::string path = folder / "s.idem";
+    victim_process one({path, "deliver", std::to_string(events), "0"});
+    victim_process two({path, "deliver", std::to_string(events), std::to_string(events / 2)});
+    one.read_to_end();
+    two.read_to_end();
+    CHECK(one.wait() == 0);
+    CHECK(two.wait() == 0);
+    std::map<std::uint64_t, std::uint64_t> appended;
+    std::istringstream lines(one.lines() + two.lines());
+    for (std::uint64_t first = 0, count = 0; lines >> first >> count;) appended[first] += count;
+    CHECK(appended.size() == events / 1000);
+    for (const auto& [first, count] : appended) CHECK(count == 1000);
+    CHECK(idem::store(path).head() == events);
+    const auto report = idem::verify(path);
+    for (const auto& f : report.findings) FAIL_CHECK(f.kind << ": " << f.message);
 }

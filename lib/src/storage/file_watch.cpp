@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
@@ -82,6 +83,8 @@ bool file_watch::state::lock_byte(int command, short& type) noexcept {
 
 bool file_watch::state::others_listen() noexcept {
     const std::scoped_lock lock(mutex);
+    // Either this finds the lock, or whoever takes it from now on sees the commit.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     short in_the_way = F_WRLCK;
     return !lock_byte(F_OFD_GETLK, in_the_way) || in_the_way != F_UNLCK;
 }
@@ -91,6 +94,7 @@ void file_watch::state::start() {
     process = ::getpid();
     short shared = F_RDLCK;
     if (!lock_byte(F_OFD_SETLK, shared)) return;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     inotify.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     stop.reset(::eventfd(0, EFD_CLOEXEC));
     if (!inotify.valid() || !stop.valid()) return;
