@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "idem/error.hpp"
@@ -19,6 +20,7 @@ namespace {
 using idem::index::chains;
 using idem::index::fingerprint;
 using idem::index::tail;
+using idem::index::search_order;
 using idem::index::view;
 
 constexpr std::uint32_t chunk_entries = 64;
@@ -73,16 +75,36 @@ public:
 
         std::vector<char> done(keys.size());
         std::map<fingerprint, std::vector<std::uint64_t>> newest_first;
-        known.search(keys, done, [&](std::size_t i, std::uint64_t position) {
-            newest_first[keys[i]].push_back(position);
-            return false;
-        });
+        std::map<fingerprint, std::set<std::uint64_t>> any_order;
+        const auto search = [&](search_order order, const auto& take) {
+            known.search(
+                keys, done,
+                [&](std::size_t i, std::uint64_t position) {
+                    take(keys[i], position);
+                    return false;
+                },
+                order);
+        };
+        search(search_order::newest_first,
+               [&](fingerprint key, std::uint64_t p) { newest_first[key].push_back(p); });
+        search(search_order::likeliest_first,
+               [&](fingerprint key, std::uint64_t p) { any_order[key].insert(p); });
         CHECK(newest_first.size() == there);
+        CHECK(any_order.size() == there);
+        const auto first_found = [&](std::size_t i, std::uint64_t p) {
+            return newest_first[keys[i]].back() == p;
+        };
+        known.search(keys, done, first_found, search_order::likeliest_first);
+        CHECK(std::count(done.begin(), done.end(), 1) == static_cast<std::ptrdiff_t>(there));
         std::size_t wrong = 0;
         for (const auto& [key, positions] : expected) {
             auto reversed = positions;
             std::reverse(reversed.begin(), reversed.end());
             if (newest_first[key] != reversed) ++wrong;
+            if (!std::equal(positions.begin(), positions.end(), any_order[key].begin(),
+                            any_order[key].end())) {
+                ++wrong;
+            }
             const std::uint64_t from = 1 + random() % head;
             std::vector<std::uint64_t> up;
             known.forwards(key, from, [&](std::uint64_t p) {

@@ -115,6 +115,17 @@ std::uint32_t chunk_view::guess(fingerprint wanted) const noexcept {
     return static_cast<std::uint32_t>(part * (count_ - 1));
 }
 
+std::uint32_t chunk_view::better_guess(fingerprint wanted) const noexcept {
+    const std::uint32_t at = guess(wanted);
+    const fingerprint there = key(at);
+    const double spacing =
+        static_cast<double>(key(count_ - 1) - key(0)) / static_cast<double>(count_);
+    if (spacing <= 0) return at;
+    const double off = wanted > there ? static_cast<double>(wanted - there) / spacing
+                                      : -(static_cast<double>(there - wanted) / spacing);
+    return static_cast<std::uint32_t>(std::clamp(at + off, 0.0, static_cast<double>(count_ - 1)));
+}
+
 // Keys are uniform, so a guess from the value is off by the root of their number, and a second one
 // from there by less. Where they are not, as with many entries of one stream, the steps outwards
 // from there and the binary search between them take over.
@@ -124,16 +135,7 @@ std::uint32_t chunk_view::lower_bound(fingerprint wanted,
         const fingerprint found = key(i);
         return found < wanted || (found == wanted && offset(i) < wanted_offset);
     };
-    std::uint32_t at = guess(wanted);
-    const fingerprint there = key(at);
-    const double spacing =
-        static_cast<double>(key(count_ - 1) - key(0)) / static_cast<double>(count_);
-    if (spacing > 0) {
-        const double off = wanted > there ? static_cast<double>(wanted - there) / spacing
-                                          : -(static_cast<double>(there - wanted) / spacing);
-        const double better = std::clamp(at + off, 0.0, static_cast<double>(count_ - 1));
-        at = static_cast<std::uint32_t>(better);
-    }
+    const std::uint32_t at = better_guess(wanted);
     std::uint32_t low = at;
     std::uint32_t high = at;
     std::uint32_t step = 8;

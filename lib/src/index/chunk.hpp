@@ -51,10 +51,16 @@ public:
     bool may_contain(fingerprint key) const noexcept;
     void prefetch(fingerprint key) const noexcept { __builtin_prefetch(block(key)); }
 
-    // About where an entry of this key would be.
+    // Where an entry of this key would be, about; and better, which reads what stands at the guess.
     std::uint32_t guess(fingerprint key) const noexcept;
+    std::uint32_t better_guess(fingerprint key) const noexcept;
     void prefetch_guess(fingerprint key) const noexcept {
         __builtin_prefetch(keys_ + std::size_t{guess(key)} * sizeof key);
+    }
+    void prefetch_entry(fingerprint key) const noexcept {
+        const std::size_t at = better_guess(key);
+        __builtin_prefetch(keys_ + at * sizeof key);
+        __builtin_prefetch(offsets_ + at * sizeof(std::uint32_t));
     }
     // The first entry that is not less than (key, offset); size() where there is none.
     std::uint32_t lower_bound(fingerprint key, std::uint32_t offset = 0) const noexcept;

@@ -44,42 +44,60 @@ void view::search_tail(std::span<const fingerprint> keys, std::vector<char>& don
 }
 
 void view::search(std::span<const fingerprint> keys, std::vector<char>& done,
-                  const accept_candidate& accept) const {
+                  const accept_candidate& accept, search_order order) const {
     search_tail(keys, done, head_, accept);
-    for (std::size_t i = manifest_.runs.size(); i-- > 0;) search_run(at(i), keys, done, accept);
-}
-
-// In groups, so that what all keys of a group need is on its way from memory at once.
-void view::search_run(const run& r, std::span<const fingerprint> keys, std::vector<char>& done,
-                      const accept_candidate& accept) const {
-    struct member {
-        std::size_t number;   // of the key
-        std::uint32_t chunk;  // where it may be
+    struct candidate {
+        std::size_t run;
+        std::size_t accepted = 0;  // keys, so far
     };
-    constexpr std::size_t group_size = 32;
-    std::array<member, group_size> group{};
+    std::vector<candidate> runs;
+    for (std::size_t i = manifest_.runs.size(); i-- > 0;) runs.push_back({i});
+    std::array<wanted, 32> group{};
     for (std::size_t next = 0; next < keys.size();) {
         std::size_t count = 0;
-        for (; next < keys.size() && count < group_size; ++next) {
-            if (done[next] != 0) continue;
-            group[count] = {next, r.chunk_of(keys[next])};
-            r.chunk(group[count++].chunk).prefetch(keys[next]);
+        for (; next < keys.size() && count < group.size(); ++next) {
+            if (done[next] == 0) group[count++].number = next;
         }
-        std::size_t candidates = 0;
-        for (std::size_t m = 0; m < count; ++m) {
-            const chunk_view& c = r.chunk(group[m].chunk);
-            if (!c.may_contain(keys[group[m].number])) continue;
-            c.prefetch_guess(keys[group[m].number]);
-            group[candidates++] = group[m];
+        for (candidate& c : runs) {
+            const std::size_t left =
+                search_run(at(c.run), keys, {group.data(), count}, done, accept);
+            c.accepted += count - left;
+            count = left;
         }
-        for (std::size_t m = 0; m < candidates; ++m) {
-            const std::size_t i = group[m].number;
-            done[i] = newest_first(r, group[m].chunk, keys[i],
-                                   [&](std::uint64_t position) { return !accept(i, position); })
-                          ? 0
-                          : 1;
+        if (order == search_order::likeliest_first) {
+            std::stable_sort(runs.begin(), runs.end(),
+                             [](const auto& x, const auto& y) { return x.accepted > y.accepted; });
         }
     }
+}
+
+// Looks for a group of keys, so that what all of them need is on its way from memory at once. Puts
+// those that it did not find in front, and says how many.
+std::size_t view::search_run(const run& r, std::span<const fingerprint> keys,
+                             std::span<wanted> group, std::vector<char>& done,
+                             const accept_candidate& accept) const {
+    for (wanted& w : group) {
+        w.chunk = r.chunk_of(keys[w.number]);
+        r.chunk(w.chunk).prefetch(keys[w.number]);
+    }
+    for (wanted& w : group) {
+        const chunk_view& c = r.chunk(w.chunk);
+        w.likely = c.may_contain(keys[w.number]);
+        if (w.likely) c.prefetch_guess(keys[w.number]);
+    }
+    for (const wanted& w : group) {
+        if (w.likely) r.chunk(w.chunk).prefetch_entry(keys[w.number]);
+    }
+    std::size_t left = 0;
+    for (const wanted w : group) {
+        const bool absent =
+            !w.likely || newest_first(r, w.chunk, keys[w.number], [&](std::uint64_t position) {
+                return !accept(w.number, position);
+            });
+        done[w.number] = absent ? 0 : 1;
+        if (absent) group[left++] = w;
+    }
+    return left;
 }
 
 bool view::newest_first(const run& r, std::uint32_t chunk, fingerprint key,

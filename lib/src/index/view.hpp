@@ -17,6 +17,10 @@ namespace idem::index {
 using read_fingerprints =
     std::function<std::vector<fingerprint>(std::uint64_t above, std::uint64_t up_to)>;
 
+// For keys that have many positions, of which the newest is wanted; or for keys that have one: the
+// runs where the others were found come first, wherever they are.
+enum class search_order : std::uint8_t { newest_first, likeliest_first };
+
 // Lives within its transaction. Two keys can have one fingerprint: whoever is given a position
 // looks at the record before it believes it.
 class view {
@@ -27,10 +31,10 @@ public:
 
     const manifest& contents() const noexcept { return manifest_; }
 
-    // For each key asks of its positions, newest first, until one is accepted. `done` says for
-    // which none is wanted, and then for which one was accepted.
+    // For each key asks of its positions until one is accepted. `done` says for which none is
+    // wanted, and then for which one was accepted.
     void search(std::span<const fingerprint> keys, std::vector<char>& done,
-                const accept_candidate& accept) const;
+                const accept_candidate& accept, search_order order) const;
 
     // Visits the positions of one key in order until told to stop (false).
     using visit_position = std::function<bool(std::uint64_t)>;
@@ -44,8 +48,13 @@ public:
 
 private:
     const run& at(std::size_t number) const;
-    void search_run(const run& r, std::span<const fingerprint> keys, std::vector<char>& done,
-                    const accept_candidate& accept) const;
+    struct wanted {
+        std::size_t number = 0;   // of the key
+        std::uint32_t chunk = 0;  // where it may be
+        bool likely = false;
+    };
+    std::size_t search_run(const run& r, std::span<const fingerprint> keys, std::span<wanted> group,
+                           std::vector<char>& done, const accept_candidate& accept) const;
     // False: told to stop. The newest entry of the key is in this chunk, if it is anywhere.
     static bool newest_first(const run& r, std::uint32_t chunk, fingerprint key,
                              const visit_position& visit);

@@ -190,6 +190,8 @@ void index_view::catch_up() const {
 void index_view::search(const index::view& in, const index::chains* added,
                         std::span<const index::fingerprint> keys, std::vector<char>& done,
                         const std::function<bool(std::size_t, const event_view&)>& is_it) const {
+    const auto order =
+        &in == &ids_ ? index::search_order::likeliest_first : index::search_order::newest_first;
     const auto accept = [&](std::size_t i, std::uint64_t position) {
         return is_it(i, event_at(records_, position));
     };
@@ -207,10 +209,13 @@ void index_view::search(const index::view& in, const index::chains* added,
     // Nearly every entry of a fingerprint is the one that is looked for. So first they are listed,
     // then their records are on their way from memory all at once, then each is looked at.
     std::vector<record_cursor::wanted> candidates;
-    in.search(keys, done, [&](std::size_t i, std::uint64_t position) {
-        candidates.push_back({position, i});
-        return true;
-    });
+    in.search(
+        keys, done,
+        [&](std::size_t i, std::uint64_t position) {
+            candidates.push_back({position, i});
+            return true;
+        },
+        order);
     std::sort(candidates.begin(), candidates.end(),
               [](const auto& a, const auto& b) { return a.position < b.position; });
     records_.find(candidates);
@@ -225,7 +230,7 @@ void index_view::search(const index::view& in, const index::chains* added,
     }
     if (!misled) return;
     std::vector<char> found = settled;  // only the misled are searched for
-    in.search(keys, found, accept);
+    in.search(keys, found, accept, order);
     for (std::size_t i = 0; i < keys.size(); ++i) {
         if (settled[i] == 0) done[i] = found[i];
     }

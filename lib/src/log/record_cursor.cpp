@@ -12,6 +12,7 @@ void prefetch(std::string_view record) {
     for (std::size_t at = 0; at < std::min(record.size(), bytes_max); at += line_bytes) {
         __builtin_prefetch(record.data() + at);
     }
+    if (!record.empty()) __builtin_prefetch(&record.back());  // the checksum, which is read first
 }
 
 // LMDB fills a page from its end, so the next block of few records lies just before this one, and
