@@ -122,3 +122,28 @@ TEST_CASE("a long batch gets the answers that its events get one by one") {
         }
     }
 }
+
+TEST_CASE("an append from inside an append is refused, and does not wait for itself") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    const auto batch = numbered_events(0, 100);
+    store.append(batch);
+    std::vector<idem::event> inner;
+    const auto appending = idem::keyed_fold<std::string, std::uint64_t>("appending").on(
+        "Happened", [](const idem::event_view& e) { return std::string(e.stream()); },
+        [&](std::uint64_t n, const idem::event_view& e) {
+            if (e.position() > 100) store.append(inner);
+            return n + 1;
+        });
+    store.run(appending, idem::projection_mode::inline_);
+    for (const auto& given : {numbered_events(200, 201), batch}) {
+        inner = given;
+        try {
+            store.append(numbered_event(100));
+            FAIL("appended within an append");
+        } catch (const idem::error& e) {
+            CHECK(std::string(e.what()).find("inside a write") != std::string::npos);
+        }
+        CHECK(store.head() == 100);
+    }
+}

@@ -258,6 +258,13 @@ void environment::copy_to(const std::filesystem::path& target) const {
     sync_folder(target);
 }
 
+void environment::check_not_writing() const {
+    if (state_->writer.load() != std::this_thread::get_id()) return;
+    throw error(errc::busy, fmt::format("{}: this thread is inside a write of the store already, as "
+                                        "the handler of an inline projection is; let it end first",
+                                        state_->folder.string()));
+}
+
 void environment::check_files() const {
     check_in_place(*state_);
 }

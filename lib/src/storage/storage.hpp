@@ -102,6 +102,10 @@ public:
     // Copies a consistent snapshot into the existing folder `target`, compacted, synced to disk.
     void copy_to(const std::filesystem::path& target) const;
 
+    // Throws busy where this thread is inside a write transaction of this environment, and would
+    // wait for itself. Every write transaction asks.
+    void check_not_writing() const;
+
     // Throws io where the files were removed or replaced since they were opened. Writers need not
     // ask: every write transaction does.
     void check_files() const;

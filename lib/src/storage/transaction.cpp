@@ -160,11 +160,7 @@ write_transaction::write_transaction(environment& env) : transaction(env) {
         throw error(errc::read_only, fmt::format("{} is open for reading only; open it for writing",
                                                  s.folder.string()));
     }
-    if (s.writer.load() == std::this_thread::get_id()) {
-        throw error(errc::busy,
-                    fmt::format("{}: this thread is inside a write of the store already",
-                                s.folder.string()));
-    }
+    env.check_not_writing();
     tables_known_ = s.tables_opened;
     handle_ = begin(s, 0, "beginning to write");
     try {
