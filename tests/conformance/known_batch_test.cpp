@@ -129,12 +129,14 @@ TEST_CASE("an append from inside an append is refused, and does not wait for its
     const auto batch = numbered_events(0, 100);
     store.append(batch);
     std::vector<idem::event> inner;
-    const auto appending = idem::keyed_fold<std::string, std::uint64_t>("appending").on(
-        "Happened", [](const idem::event_view& e) { return std::string(e.stream()); },
-        [&](std::uint64_t n, const idem::event_view& e) {
-            if (e.position() > 100) store.append(inner);
-            return n + 1;
-        });
+    const auto appending =
+        idem::keyed_fold<std::string, std::uint64_t>("appending")
+            .on(
+                "Happened", [](const idem::event_view& e) { return std::string(e.stream()); },
+                [&](std::uint64_t n, const idem::event_view& e) {
+                    if (e.position() > 100) store.append(inner);
+                    return n + 1;
+                });
     store.run(appending, idem::projection_mode::inline_);
     for (const auto& given : {numbered_events(200, 201), batch}) {
         inner = given;

@@ -260,9 +260,10 @@ void environment::copy_to(const std::filesystem::path& target) const {
 
 void environment::check_not_writing() const {
     if (state_->writer.load() != std::this_thread::get_id()) return;
-    throw error(errc::busy, fmt::format("{}: this thread is inside a write of the store already, as "
-                                        "the handler of an inline projection is; let it end first",
-                                        state_->folder.string()));
+    throw error(errc::busy,
+                fmt::format("{}: this thread is inside a write of the store already, as "
+                            "the handler of an inline projection is; let it end first",
+                            state_->folder.string()));
 }
 
 void environment::check_files() const {
