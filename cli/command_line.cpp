@@ -65,14 +65,30 @@ private:
     template <class Options, class Declare>
     void add(const char* name, const char* description, const char* examples, Declare declare) {
         const auto options = std::make_shared<Options>();
-        CLI::App* const command = app_.add_subcommand(name, description)->group("Commands");
+        const std::string path = name;  // "append", or "schema check"
+        const auto space = path.find(' ');
+        CLI::App& parent = space == std::string::npos ? app_ : group(path.substr(0, space));
+        CLI::App* const command =
+            parent
+                .add_subcommand(path.substr(space == std::string::npos ? 0 : space + 1),
+                                description)
+                ->group("Commands");
         command->footer(examples)->fallthrough();
         declare(*command, *options);
         for (CLI::Option* option : command->get_options()) refuse_empty(*option);
         command->parse_complete_callback(
             [this, options] { chosen_ = [this, options] { return run(*options, session_); }; });
     }
+    CLI::App& group(const std::string& name) { return *app_.get_subcommand(name); }
+    void add_group(const char* name, const char* description, const char* examples) {
+        app_.add_subcommand(name, description)
+            ->group("Commands")
+            ->footer(examples)
+            ->fallthrough()
+            ->require_subcommand(1);
+    }
     void add_writing_commands();
+    void add_schema_commands();
     void add_reading_commands();
     void add_projection_commands();
     void add_whole_store_commands();
@@ -144,6 +160,7 @@ command_line::command_line(session& s) : session_(s) {
     add_writing_commands();
     add_reading_commands();
     add_projection_commands();
+    add_schema_commands();
     add_whole_store_commands();
 }
 
@@ -266,6 +283,24 @@ void command_line::add_projection_commands() {
         });
 }
 
+void command_line::add_schema_commands() {
+    add_group("schema", "Compare schemas of events.",
+              "  idem schema check bank-1.fbs bank-2.fbs   may events of the first be read by the "
+              "second?\n"
+              "  idem schema diff bank-1.fbs bank-2.fbs    what has changed");
+    const auto add_schemas = [](CLI::App& c, auto& o) {
+        c.add_option("OLD", o.before, "a schema: .fbs, or compiled: .bfbs")->required();
+        c.add_option("NEW", o.after, "the schema that is to follow")->required();
+    };
+    add<schema_check_options>("schema check",
+                              "Tell whether events of a schema can be read by the next one.",
+                              "  idem schema check bank-1.fbs bank-2.fbs\n"
+                              "  idem schema check bank-1.bfbs bank-2.bfbs && deploy    0: safe",
+                              add_schemas);
+    add<schema_diff_options>("schema diff", "List every change between two schemas.",
+                             "  idem schema diff bank-1.fbs bank-2.fbs", add_schemas);
+}
+
 void command_line::add_whole_store_commands() {
     add<verify_options>("verify", "Check every byte that the store promises.",
                         "  idem verify shop.idem\n"
@@ -313,9 +348,14 @@ std::optional<int> command_line::parse(int argc, char** argv) {
 }
 
 int command_line::explain(const CLI::ParseError& fault) const {
-    const auto commands = app_.get_subcommands();
-    const CLI::App& command = commands.empty() ? app_ : *commands.front();
-    const std::string asked = commands.empty() ? "idem" : "idem " + command.get_name();
+    const CLI::App* deepest = &app_;
+    std::string asked = "idem";
+    while (!deepest->get_subcommands().empty()) {
+        deepest = deepest->get_subcommands().front();
+        asked += " " + deepest->get_name();
+    }
+    const CLI::App& command = *deepest;
+    const bool incomplete = !command.get_subcommands({}).empty();
     const auto unknown = app_.remaining(true);
     std::vector<std::string> known;
     std::string what = fault.what();
@@ -327,9 +367,9 @@ int command_line::explain(const CLI::ParseError& fault) const {
     if (const auto at = what.find(": At Most 1 required"); at != std::string::npos) {
         what = fmt::format("{} was given more than once", what.substr(0, at));
     }
-    if (commands.empty() && !unknown.empty() && !unknown.front().starts_with("-")) {
+    if (incomplete && !unknown.empty() && !unknown.front().starts_with("-")) {
         what = fmt::format("there is no command {}", unknown.front());
-        for (const auto* c : app_.get_subcommands({})) known.push_back(c->get_name());
+        for (const auto* c : command.get_subcommands({})) known.push_back(c->get_name());
     } else if (!unknown.empty() && unknown.front().starts_with("-")) {
         what = fmt::format("there is no option {}", unknown.front());
         for (const CLI::App* a : {&command, &app_}) {
@@ -337,7 +377,7 @@ int command_line::explain(const CLI::ParseError& fault) const {
                 for (const auto& name : o->get_lnames()) known.push_back("--" + name);
             }
         }
-    } else if (commands.empty()) {
+    } else if (incomplete) {
         what = "name a command";
     }
     const auto meant = unknown.empty() ? std::nullopt : nearest(unknown.front(), known);

@@ -100,6 +100,18 @@ struct replay_options {
 };
 int run(const replay_options& options, session& s);
 
+struct schema_check_options {
+    std::string before;  // files
+    std::string after;
+};
+int run(const schema_check_options& options, session& s);
+
+struct schema_diff_options {
+    std::string before;
+    std::string after;
+};
+int run(const schema_diff_options& options, session& s);
+
 struct verify_options {
     std::string store;
     std::vector<std::string> projections;  // files

@@ -13,6 +13,7 @@ _idem_options() {
         projections) ;;
         state) echo "--at --digest" ;;
         replay) echo "--digest" ;;
+        schema) ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -22,8 +23,8 @@ _idem_options() {
 
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="append import export log show why streams types projections state replay verify \
-stats backup restore"
+    local commands="append import export log show why streams types projections state replay schema \
+verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do

@@ -30,7 +30,7 @@ std::set<std::string> matches(const std::string& text, const char* pattern) {
 std::set<std::string> commands() {
     const std::string help = run_command({"--help"}).out;
     const auto found = matches(help.substr(help.find("Commands:")), "\n  ([a-z]+) ");
-    REQUIRE(found.size() == 15);
+    REQUIRE(found.size() == 16);
     return found;
 }
 

@@ -8,9 +8,9 @@
 
 namespace {
 
-const std::vector<std::string> commands{"append", "import",  "export", "log",         "show",
-                                        "why",    "streams", "types",  "projections", "state",
-                                        "replay", "verify",  "stats",  "backup",      "restore"};
+const std::vector<std::string> commands{
+    "append",      "import", "export", "log",    "show",  "why",    "streams", "types",
+    "projections", "state",  "replay", "verify", "stats", "backup", "restore", "schema"};
 
 }  // namespace
 
@@ -36,6 +36,10 @@ TEST_CASE("unknown commands and options are refused with what may have been mean
         {{"log", store, "--limit"}, "--limit"},
         {{"state", store, "x", "--at", "1e3"}, "--at"},
         {{"--frobnicate"}, "idem --help"},
+        {{"schema"}, "name a command; `idem schema --help`"},
+        {{"schema", "chekc", "a", "b"}, "did you mean check?"},
+        {{"schema", "check", "a"}, "NEW is required"},
+        {{"schema", "check", "a", "b", "--jsn"}, "idem schema check --help"},
     };
     for (const auto& s : slips) {
         CAPTURE(s.hint);
