@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +59,12 @@ const std::vector<pair_case> cases = {
      "table J { a:int; } table T { i:J; }",
      {"needs_upcaster table_renamed I"}},
     {"table T { a:int; }", "struct T { a:int; }", {"forbidden kind_changed T"}},
+    {"struct S { a:int; } table T { s:S; }",
+     "struct Z { a:int; } table T { s:Z; }",
+     {"needs_upcaster struct_renamed S"}},
+    {"table X { a:int; } union U { X } table T { u:U; }",
+     "table X { a:int; } union V { X } table T { u:V; }",
+     {"safe union_renamed U"}},
     // Fields.
     {"table T { a:int; }", "table T { a:int; b:string; }", {"safe field_added T.b"}},
     {"table T { a:int; }",
@@ -206,6 +214,27 @@ TEST_CASE("every change of a schema is named by its rule") {
         INFO(std::string(c.before), " -> ", std::string(c.after));
         CHECK(joined(changes_of(c.before, c.after)) == joined(c.changes));
     }
+}
+
+TEST_CASE("the page on evolution names every rule with its gravity, and no other") {
+    std::ifstream page(IDEM_EVOLUTION_PAGE);
+    REQUIRE(page);
+    std::set<std::string> told;
+    bool rules = false;
+    for (std::string line; std::getline(page, line);) {
+        rules = rules || line.starts_with("| rule |");
+        if (!rules || !line.starts_with("| `")) continue;
+        const auto end = line.find(" | ");
+        const std::string gravity = line.substr(end + 3, line.find(" |", end + 3) - end - 3);
+        for (auto at = line.find('`'); at < end; at = line.find('`', line.find('`', at + 1) + 1)) {
+            told.insert(gravity + " " + line.substr(at + 1, line.find('`', at + 1) - at - 1));
+        }
+    }
+    std::set<std::string> seen;
+    for (const pair_case& c : cases) {
+        for (const auto& change : c.changes) seen.insert(change.substr(0, change.rfind(' ')));
+    }
+    CHECK(joined({told.begin(), told.end()}) == joined({seen.begin(), seen.end()}));
 }
 
 TEST_CASE("a schema compared with itself has not changed") {
