@@ -138,6 +138,10 @@ void add_selection(CLI::App& c, selection& chosen) {
     c.add_flag("--reverse", chosen.reverse, "the newest first");
 }
 
+void add_raw(CLI::App& c, bool& raw) {
+    c.add_flag("--raw", raw, "data as it is stored, not as JSON by its schema");
+}
+
 command_line::command_line(session& s) : session_(s) {
     app_.name("idem");
     app_.formatter(std::make_shared<examples_first>());
@@ -207,6 +211,7 @@ void command_line::add_reading_commands() {
                         [](CLI::App& c, export_options& o) {
                             add_store(c, o.store);
                             add_selection(c, o.select);
+                            add_raw(c, o.raw);
                         });
     add<log_options>("log", "Show events in order.",
                      "  idem log shop.idem --reverse --limit 20     the last twenty\n"
@@ -219,6 +224,7 @@ void command_line::add_reading_commands() {
                          c.add_flag("--follow", o.follow, "wait for more, whoever appends them")
                              ->excludes("--reverse")
                              ->excludes("--to");
+                         add_raw(c, o.raw);
                      });
     add<show_options>("show", "Show one event whole.",
                       "  idem show shop.idem 17\n"
@@ -284,10 +290,11 @@ void command_line::add_projection_commands() {
 }
 
 void command_line::add_schema_commands() {
-    add_group("schema", "Compare schemas of events.",
+    add_group("schema", "Compare schemas of events, and give them to a store.",
               "  idem schema check bank-1.fbs bank-2.fbs   may events of the first be read by the "
               "second?\n"
-              "  idem schema diff bank-1.fbs bank-2.fbs    what has changed");
+              "  idem schema add bank.idem bank-2.fbs      check, print and encode payloads by it\n"
+              "  idem schema list bank.idem");
     const auto add_schemas = [](CLI::App& c, auto& o) {
         c.add_option("OLD", o.before, "a schema: .fbs, or compiled: .bfbs")->required();
         c.add_option("NEW", o.after, "the schema that is to follow")->required();
@@ -299,6 +306,21 @@ void command_line::add_schema_commands() {
                               add_schemas);
     add<schema_diff_options>("schema diff", "List every change between two schemas.",
                              "  idem schema diff bank-1.fbs bank-2.fbs", add_schemas);
+    add<schema_add_options>(
+        "schema add", "Register the event types of a schema, and upcasters for older events.",
+        "  idem schema add bank.idem bank.fbs\n"
+        "  idem schema add bank.idem bank-2.fbs --dry-run\n"
+        "  idem schema add bank.idem bank-2.fbs --upcast bank-1-to-2.json\n"
+        "  idem schema add bank.idem --upcast bank-1-to-2.json",
+        [](CLI::App& c, schema_add_options& o) {
+            add_store(c, o.store);
+            c.add_option("SCHEMA", o.file, "the schema: .fbs, or compiled: .bfbs");
+            c.add_option("--upcast", o.upcast, "upcasters in JSON")->type_name("FILE");
+            c.add_flag("--dry-run", o.dry_run, "tell what would be registered");
+        });
+    add<schema_list_options>("schema list", "List the event types that the store has schemas of.",
+                             "  idem schema list bank.idem",
+                             [](CLI::App& c, schema_list_options& o) { add_store(c, o.store); });
 }
 
 void command_line::add_whole_store_commands() {

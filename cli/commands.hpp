@@ -44,6 +44,7 @@ struct selection {
 struct export_options {
     std::string store;
     selection select;
+    bool raw = false;  // data as it is stored
 };
 int run(const export_options& options, session& s);
 
@@ -51,6 +52,7 @@ struct log_options {
     std::string store;
     selection select;
     bool follow = false;
+    bool raw = false;
 };
 int run(const log_options& options, session& s);
 
@@ -111,6 +113,19 @@ struct schema_diff_options {
     std::string after;
 };
 int run(const schema_diff_options& options, session& s);
+
+struct schema_add_options {
+    std::string store;
+    std::string file;    // a schema; empty: upcasters alone
+    std::string upcast;  // a file of upcasters
+    bool dry_run = false;
+};
+int run(const schema_add_options& options, session& s);
+
+struct schema_list_options {
+    std::string store;
+};
+int run(const schema_list_options& options, session& s);
 
 struct verify_options {
     std::string store;

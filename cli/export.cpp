@@ -9,7 +9,8 @@ namespace idem::cli {
 
 int run(const export_options& options, session& s) {
     const query select = to_query(options.select);
-    write_cloudevents(open_to_read(options.store), select, s.out);
+    write_cloudevents(open_to_read(options.store), select,
+                      options.raw ? data_form::stored : data_form::json, s.out);
     return success;
 }
 

@@ -47,6 +47,7 @@ struct rule {
 struct json_fold {
     std::string name;
     std::uint32_t version = 1;
+    schema_versions reads;  // of event types; the newest that the store knows where not named
     std::map<std::string, std::vector<rule>, std::less<>> rules;  // by event type; "*": every one
 
     // Throws idem::error that names operation and path; the rows of the event are then dropped.

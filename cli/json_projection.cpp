@@ -202,6 +202,15 @@ std::uint32_t read_version(const node& n) {
     return static_cast<std::uint32_t>(*version);
 }
 
+schema_versions read_versions(const node& n) {
+    if (!n.value().is_object()) n.refuse("is no object of versions by event type");
+    schema_versions versions;
+    for (const auto& member : n.value().items()) {
+        versions.emplace(member.key(), read_version(n.at(member.key())));
+    }
+    return versions;
+}
+
 std::string read_name(const node& n) {
     const std::string name = n.text();
     const auto allowed = [](char c) {
@@ -236,12 +245,13 @@ void check_sets(const json_fold& fold, const node& on) {
 }
 
 json_fold read_fold(const node& top) {
-    top.expect_members({"name", "version", "description", "key", "on"});
+    top.expect_members({"name", "version", "description", "reads", "key", "on"});
     json_fold fold;
     if (!top.has("name")) top.refuse("has no \"name\"");
     fold.name = read_name(top.at("name"));
     if (top.has("version")) fold.version = read_version(top.at("version"));
     if (top.has("description")) top.at("description").text();
+    if (top.has("reads")) fold.reads = read_versions(top.at("reads"));
     std::vector<value_source> key;
     if (top.has("key")) key = read_key(top.at("key"));
     if (!top.has("on")) top.refuse("has no \"on\": the rules by event type");
@@ -276,6 +286,8 @@ json_projection parse_json_projection(std::string text, const std::string& origi
     result.order_reasons = order_reasons(*fold);
     result.fold.name = fold->name;
     result.fold.version = fold->version;
+    result.fold.reads = fold->reads;
+    result.fold.reads_json = true;
     if (!fold->rules.contains("*")) {
         for (const auto& [type, rules] : fold->rules) result.fold.types.push_back(type);
     }

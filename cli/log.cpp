@@ -43,13 +43,15 @@ private:
 
 class event_printer {
 public:
-    explicit event_printer(session& s) : session_(s), table_(s) {}
+    event_printer(const store& from, data_form form, session& s)
+        : session_(s), data_(from, form), table_(s) {}
 
     void print(const recorded_event& e) {
+        const auto json = data_.to_json(e);
         if (session_.json) {
-            session_.out.write(to_cloudevent(e) + "\n");
+            session_.out.write(to_cloudevent(e, json) + "\n");
         } else {
-            table_.add(e);
+            table_.add(e, json);
         }
     }
     void flush() {
@@ -60,13 +62,14 @@ public:
 
 private:
     session& session_;
+    data_printer data_;
     event_table table_;
 };
 
-int follow(const store& from, query select, session& s) {
+int follow(const store& from, query select, data_form form, session& s) {
     const interrupt signals;
     const follow_watch watch(signals, s.out.descriptor());
-    event_printer printer(s);
+    event_printer printer(from, form, s);
     std::uint64_t left = select.limit;
     select.limit = query().limit;
     if (left == 0) return success;
@@ -83,12 +86,13 @@ int follow(const store& from, query select, session& s) {
 int run(const log_options& options, session& s) {
     const query select = to_query(options.select);
     const store from = open_to_read(options.store);
-    if (options.follow) return follow(from, select, s);
+    const data_form form = options.raw ? data_form::stored : data_form::json;
+    if (options.follow) return follow(from, select, form, s);
     if (s.json) {
-        write_cloudevents(from, select, s.out);
+        write_cloudevents(from, select, form, s.out);
         return success;
     }
-    event_printer printer(s);
+    event_printer printer(from, form, s);
     for (std::optional<query> rest = select; rest && rest->limit > 0;) {
         const auto page = from.read_page(*rest);
         for (const auto& e : page.events) printer.print(e);

@@ -22,15 +22,18 @@ bool is_text(std::string_view bytes) {
 
 }  // namespace
 
-void write_cloudevents(const store& from, query select, output& out) {
+void write_cloudevents(const store& from, query select, data_form form, output& out) {
     constexpr std::size_t chunk_bytes = 1 << 20;
     constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
     std::string lines;
+    select.to = std::min(select.to, from.head());
+    const schema_set schemas = from.schemas();  // of all events up to there
     while (select.limit > 0) {
         bool more = false;
         std::uint64_t events = 0;
         const std::uint64_t covered = from.read(select, [&](const event_view& e) {
-            append_cloudevent(e, lines);
+            append_cloudevent(e, lines,
+                              form == data_form::json ? schemas.to_json(e) : std::nullopt);
             lines += '\n';
             ++events;
             more = lines.size() >= chunk_bytes;
@@ -49,6 +52,14 @@ void write_cloudevents(const store& from, query select, output& out) {
     }
 }
 
+std::optional<std::string> data_printer::to_json(const recorded_event& e) {
+    if (form_ == data_form::stored || e.content_type != flatbuffers_content_type) {
+        return std::nullopt;
+    }
+    if (!schemas_ || !schemas_->find(e.type, e.schema_version)) schemas_ = from_.schemas();
+    return schemas_->to_json(e);
+}
+
 event_table::event_table(session& s)
     : table_(s, {{"position", align::right},
                  {"time", align::left, false, true},
@@ -57,9 +68,9 @@ event_table::event_table(session& s)
                  {"type"},
                  {"data", align::left, true}}) {}
 
-void event_table::add(const recorded_event& e) {
+void event_table::add(const recorded_event& e, const std::optional<std::string>& json) {
     table_.add({std::to_string(e.position), short_time(e.time.value_or(timestamp())), e.stream,
-                std::to_string(e.revision), e.type, shown_data(e)});
+                std::to_string(e.revision), e.type, json ? *json : shown_data(e)});
 }
 
 std::string short_time(timestamp time) {

@@ -11,14 +11,33 @@
 
 namespace idem::cli {
 
+enum class data_form : std::uint8_t {
+    json,    // by its schema, where the store has one
+    stored,  // as it is
+};
+
 // Writes the events selected as CloudEvents lines. They are gathered within the store's short read
 // transactions and written between them, however slowly the reader takes them.
-void write_cloudevents(const store& from, query select, output& out);
+void write_cloudevents(const store& from, query select, data_form form, output& out);
+
+// The data of an event as JSON, where a schema of the store tells how it is read. One thread.
+class data_printer {
+public:
+    data_printer(const store& from, data_form form) : from_(from), form_(form) {}
+
+    // Not inside of a read of the store.
+    std::optional<std::string> to_json(const recorded_event& e);
+
+private:
+    const store& from_;
+    data_form form_;
+    std::optional<schema_set> schemas_;
+};
 
 class event_table {
 public:
     explicit event_table(session& s);
-    void add(const recorded_event& e);
+    void add(const recorded_event& e, const std::optional<std::string>& json);
     void flush() { table_.flush(); }
     void finish() { table_.finish("such events"); }
 

@@ -5,17 +5,17 @@
 
 #include "commands.hpp"
 #include "exit_code.hpp"
+#include "idem/error.hpp"
+#include "idem/store.hpp"
+#include "input.hpp"
 #include "json_line.hpp"
+#include "open_store.hpp"
 #include "table.hpp"
 
 namespace idem::cli {
 namespace {
 
-std::vector<schema_change> print_changes(const std::string& before, const std::string& after,
-                                         session& s) {
-    const schema old = schema::read(before);
-    const schema now = schema::read(after);
-    auto changes = compare(old, now);
+void print_changes(const std::vector<schema_change>& changes, session& s) {
     table rows(s, {{"compatibility"}, {"rule"}, {"what", align::left, true}});
     for (const auto& c : changes) {
         if (s.json) {
@@ -28,7 +28,11 @@ std::vector<schema_change> print_changes(const std::string& before, const std::s
         }
     }
     rows.flush();
-    return changes;
+}
+
+std::vector<schema_change> changes_between(const std::string& before, const std::string& after) {
+    const schema old = schema::read(before);
+    return compare(old, schema::read(after));
 }
 
 int exit_code_of(compatibility verdict) {
@@ -55,10 +59,40 @@ std::string advice_on(compatibility verdict) {
     return {};
 }
 
+void print_types(const std::vector<registered_type>& types, const char* what, session& s) {
+    table rows(s, {{"type"}, {"version", align::right}, {"step"}, {"upcaster"}, {""}});
+    for (const auto& t : types) {
+        if (s.json) {
+            json_line line;
+            line.text("type", t.type).number("version", t.version);
+            line.number("position", t.position == 0 ? std::nullopt : std::optional(t.position));
+            line.text("step", to_string(t.step)).flag("upcaster", t.upcaster);
+            line.text("outcome", what);
+            s.out.write(line.str());
+        } else {
+            rows.add({t.type, std::to_string(t.version), std::string(to_string(t.step)),
+                      t.upcaster ? "yes" : "no", what});
+        }
+    }
+    rows.flush();
+}
+
+// Types whose old events no projection can read as their newest version.
+void tell_of_gaps(const schema_addition& addition, session& s) {
+    for (const auto& t : addition.added) {
+        if (t.step != compatibility::needs_upcaster || t.upcaster) continue;
+        s.tell(
+            fmt::format("{} needs an upcaster from version {} to {}: `idem schema add STORE "
+                        "--upcast FILE`, or one in C++",
+                        t.type, t.version - 1, t.version));
+    }
+}
+
 }  // namespace
 
 int run(const schema_check_options& options, session& s) {
-    const auto changes = print_changes(options.before, options.after, s);
+    const auto changes = changes_between(options.before, options.after);
+    print_changes(changes, s);
     const compatibility verdict = worst(changes);
     if (s.json) {
         json_line line;
@@ -71,7 +105,50 @@ int run(const schema_check_options& options, session& s) {
 }
 
 int run(const schema_diff_options& options, session& s) {
-    print_changes(options.before, options.after, s);
+    print_changes(changes_between(options.before, options.after), s);
+    return success;
+}
+
+int run(const schema_add_options& options, session& s) {
+    constexpr std::size_t upcasters_bytes_max = 256 << 10;
+    if (options.file.empty() && options.upcast.empty()) {
+        throw error(errc::invalid_input, "name a schema, or a file of upcasters with --upcast");
+    }
+    std::string upcasters;
+    if (!options.upcast.empty()) upcasters = read_file(options.upcast, upcasters_bytes_max);
+    if (options.file.empty()) {
+        store to = open_to_write(options.store);
+        const std::size_t added = options.dry_run ? 0 : to.add_upcasters(upcasters);
+        if (s.json) {
+            json_line line;
+            s.out.write(line.number("upcasters", added).str());
+        } else {
+            s.out.write(fmt::format("{} upcasters registered\n", added));
+        }
+        return success;
+    }
+    const schema definition = schema::read(options.file);
+    store to = options.dry_run ? open_to_read(options.store) : open_or_create(options.store);
+    schema_addition addition = to.plan_schema(definition, upcasters);
+    print_changes(addition.changes, s);
+    if (worst(addition.changes) == compatibility::forbidden) {
+        s.out.flush();
+        s.tell("nothing was registered: " + advice_on(compatibility::forbidden));
+        return forbidden;
+    }
+    if (!options.dry_run) addition = to.add_schema(definition, upcasters);
+    print_types(addition.added, options.dry_run ? "would be added" : "added", s);
+    print_types(addition.unchanged, "unchanged", s);
+    s.out.flush();
+    tell_of_gaps(addition, s);
+    return success;
+}
+
+int run(const schema_list_options& options, session& s) {
+    const store from = open_to_read(options.store);
+    const auto types = from.schemas().types();
+    print_types(types, "registered", s);
+    if (types.empty() && !s.json) s.tell("no schemas; `idem schema add` adds one");
     return success;
 }
 

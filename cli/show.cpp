@@ -22,7 +22,7 @@ std::optional<std::uint64_t> as_position(const std::string& text) {
     return position;
 }
 
-void print_for_people(const recorded_event& e, session& s) {
+void print_for_people(const recorded_event& e, const std::optional<std::string>& json, session& s) {
     std::string tags;
     for (const auto& tag : e.tags) tags += (tags.empty() ? "" : ", ") + tag;
     std::vector<std::pair<std::string, std::string>> fields{
@@ -38,7 +38,7 @@ void print_for_people(const recorded_event& e, session& s) {
                                              to_string(e.stamp.origin), e.stamp.clock));
     for (const auto& [name, value] : e.metadata) fields.emplace_back("metadata " + name, value);
     fields.emplace_back("content type", e.content_type);
-    fields.emplace_back("data", shown_data(e));
+    fields.emplace_back("data", json ? *json : shown_data(e));
     print_fields(s, fields);
 }
 
@@ -55,10 +55,11 @@ int run(const show_options& options, session& s) {
                         : fmt::format("there is no event with the id {}", to_string(id)));
         return failure;
     }
+    const auto json = data_printer(from, data_form::json).to_json(*found);
     if (s.json) {
-        s.out.write(to_cloudevent(*found) + "\n");
+        s.out.write(to_cloudevent(*found, json) + "\n");
     } else {
-        print_for_people(*found, s);
+        print_for_people(*found, json, s);
     }
     return success;
 }

@@ -48,12 +48,12 @@ std::optional<event> read_given_event(const std::string& file_name) {
     return given;
 }
 
-std::string value_of(const event& e, std::string_view field) {
+std::string value_of(const event& e, std::string_view field, data_printer& data) {
     if (field == "stream") return e.stream;
     if (field == "type") return e.type;
     if (field == "schema_version") return std::to_string(e.schema_version);
     if (field == "content_type") return e.content_type;
-    if (field == "data") return shown_data(e);
+    if (field == "data") return data.to_json(recorded_event{e}).value_or(shown_data(e));
     std::string tags;
     for (const auto& tag : e.tags) tags += (tags.empty() ? "" : ",") + tag;
     return tags;
@@ -63,6 +63,7 @@ std::string value_of(const event& e, std::string_view field) {
 struct answer {
     uuid id;
     std::optional<recorded_event> kept;
+    std::optional<std::string> json = {};  // its data, by its schema
     bool compared = false;
     outcome would_be = outcome::appended;
     std::string field = {};  // that differs
@@ -71,16 +72,19 @@ struct answer {
 };
 
 answer find_answer(const store& from, const uuid& id, const std::optional<event>& given) {
+    data_printer data(from, data_form::json);
     answer a{id, from.find(id)};
+    if (a.kept) a.json = data.to_json(*a.kept);
     if (!given) return a;
     a.compared = true;
     if (!a.kept) return a;
-    const auto field = first_difference(*a.kept, *given);
+    const event appended = from.as_appended(*given);
+    const auto field = first_difference(*a.kept, appended);
     a.would_be = field ? outcome::id_conflict : outcome::duplicate;
     if (field) {
         a.field = *field;
-        a.stored_value = value_of(*a.kept, *field);
-        a.given_value = value_of(*given, *field);
+        a.stored_value = value_of(*a.kept, *field, data);
+        a.given_value = value_of(appended, *field, data);
     }
     return a;
 }
@@ -92,7 +96,7 @@ void print_json(const answer& a, session& s) {
         line.number("position", a.kept->position).text("stream", a.kept->stream);
         line.number("revision", a.kept->revision).text("type", a.kept->type);
         line.text("time", to_string(a.kept->time.value_or(timestamp())));
-        line.json("event", to_cloudevent(*a.kept));
+        line.json("event", to_cloudevent(*a.kept, a.json));
     }
     if (a.compared) line.text("would_be", to_string(a.would_be));
     if (!a.field.empty()) {
@@ -109,7 +113,7 @@ void print_for_people(const answer& a, session& s) {
                                                          e.position, e.stream, e.revision));
         fields.emplace_back("type", e.type);
         fields.emplace_back("time", to_string(e.time.value_or(timestamp())));
-        fields.emplace_back("data", shown_data(e));
+        fields.emplace_back("data", a.json ? *a.json : shown_data(e));
     } else {
         fields.emplace_back("first receipt", "none: the store does not know this id");
     }

@@ -4,9 +4,14 @@
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
 #include "log/reader.hpp"
+#include "projection/check.hpp"
 #include "projection/kept_state.hpp"
 #include "projection/projections.hpp"
+#include "projection/rebuild.hpp"
 #include "projection/snapshots.hpp"
+#include "schema/payload_reader.hpp"
+#include "schema/payloads.hpp"
+#include "schema/registry.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
@@ -34,15 +39,25 @@ public:
           info(read_store_info(*env)),
           tables(log_tables::open(*env)),
           reader(env, tables),
-          projections(env, tables, options.replay_threads),
+          events{env, tables, std::make_shared<const schema_registry>(env, tables)},
+          projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
           writer(env, tables, info.origin, projections) {}
+
+    schema_addition register_schema(store& to, const schema* s, std::string_view upcasters) {
+        return idem::register_schema(
+            *events.schemas, s, upcasters,
+            [&to](const std::vector<event>& batch, expected_revision expected) {
+                return to.append(batch, expected);
+            });
+    }
 
     const std::filesystem::path path;
     const std::shared_ptr<storage::environment> env;
     const store_info info;
     const log_tables tables;
     const log_reader reader;
+    const event_source events;
     projection_set projections;
     const unsigned replay_threads;
     appender writer;
@@ -59,7 +74,13 @@ const std::filesystem::path& store::path() const noexcept {
 }
 
 append_result store::append(std::span<const event> batch, expected_revision expected) {
-    return impl_->writer.append(encoded_batch(batch), expected);
+    append_payloads payloads(*impl_->events.schemas, batch,
+                             [this](const uuid& id) { return impl_->reader.find(id); });
+    for (;;) {
+        auto result = impl_->writer.append(encoded_batch(payloads.events()), expected);
+        // Each turn aligns an event more.
+        if (result.outcome() != outcome::id_conflict || !payloads.align()) return result;
+    }
 }
 append_result store::append(std::initializer_list<event> batch, expected_revision expected) {
     return append(std::span<const event>(batch.begin(), batch.size()), expected);
@@ -84,6 +105,20 @@ std::uint64_t store::read_views(const query& select,
                                 const std::function<bool(const event_view&)>& visit) const {
     return impl_->reader.read(select, visit);
 }
+std::uint64_t store::read_upcast(const query& select, const schema_versions& reads,
+                                 const upcasters& steps,
+                                 const std::function<bool(const event_view&)>& visit) const {
+    if (reads.empty()) return impl_->reader.read(select, visit);
+    query known = select;
+    known.to = std::min(select.to, head());  // what schemas are needed for is known by then
+    payload_reader payloads(reads, false, steps);
+    payloads.know(impl_->events.schemas->get());
+    payload_arena arena;
+    return impl_->reader.read(known, [&](const event_view& e) {
+        arena.clear();
+        return visit(payloads.read(e, arena));
+    });
+}
 store::page store::read_page(const query& select) const {
     return impl_->reader.read_page(select);
 }
@@ -96,6 +131,27 @@ std::vector<stream_info> store::streams(std::string_view after, std::size_t limi
 }
 std::vector<type_info> store::types() const {
     return impl_->reader.types();
+}
+
+schema_addition store::add_schema(const schema& s, std::string_view upcasters) {
+    return impl_->register_schema(*this, &s, upcasters);
+}
+std::size_t store::add_upcasters(std::string_view upcasters) {
+    return impl_->register_schema(*this, nullptr, upcasters).upcasters;
+}
+schema_addition store::plan_schema(const schema& s, std::string_view upcasters) const {
+    std::vector<json_upcaster> steps;
+    if (!upcasters.empty()) steps = parse_json_upcasters(upcasters, "upcasters");
+    return plan_registration(*impl_->events.schemas->get(), &s, steps).addition;
+}
+schema_set store::schemas() const {
+    return schema_set(impl_->events.schemas->get());
+}
+event store::as_appended(const event& e) const {
+    append_payloads payloads(*impl_->events.schemas, {&e, 1},
+                             [this](const uuid& id) { return impl_->reader.find(id); });
+    payloads.align();
+    return payloads.events().front();
 }
 
 void store::run(const projection& p, projection_mode mode) {
@@ -111,6 +167,25 @@ bool store::wait_for(std::string_view name, std::uint64_t position,
 void store::skip_failed_event(std::string_view name, std::string_view reason) {
     impl_->projections.skip_failed_event(name, reason);
 }
+rebuild_result store::rebuild(const projection& p, const rebuild_options& options) {
+    auto result = rebuild_projection(impl_->events, p, impl_->replay_threads, options);
+    if (result.complete) impl_->projections.wake(p.name);
+    return result;
+}
+void store::switch_projection(std::string_view name, std::uint32_t version) {
+    switch_current(impl_->events, name, version, nullptr, impl_->replay_threads);
+    impl_->projections.wake(name);
+}
+void store::switch_projection(const projection& p) {
+    switch_current(impl_->events, p.name, p.version, &p, impl_->replay_threads);
+    impl_->projections.wake(p.name);
+}
+void store::drop_projection(std::string_view name, std::uint32_t version) {
+    drop_version(impl_->events, name, version);
+}
+std::vector<std::string> store::check_projection(const projection& p, std::size_t sample) const {
+    return rows_kept_otherwise(impl_->events, p, sample, impl_->replay_threads);
+}
 std::vector<projection_info> store::projections() const {
     return impl_->projections.list();
 }
@@ -118,11 +193,18 @@ std::optional<projection_info> store::find_projection(std::string_view name) con
     return impl_->projections.find(name);
 }
 state store::state(std::string_view name) const {
-    return impl_->projections.state(name);
+    return impl_->projections.state(name, std::nullopt);
+}
+state store::state(std::string_view name, std::uint32_t version) const {
+    return impl_->projections.state(name, version);
 }
 state store::replay(const projection& p, std::uint64_t position,
                     const std::function<void(std::uint64_t)>& progress) const {
-    return replay_log(impl_->env, impl_->tables, p, position, impl_->replay_threads, progress);
+    return replay_log(impl_->events, p, position, impl_->replay_threads,
+                      [&progress](std::uint64_t reached) {
+                          if (progress) progress(reached);
+                          return true;
+                      });
 }
 
 std::optional<store::kept_value> store::load_snapshot(std::string_view name, std::uint32_t version,

@@ -234,7 +234,6 @@ TEST_CASE("invalid input names the event and the field, and writes nothing") {
     refused("stream", [](auto& e) { e.stream = std::string("a\0b", 3); });
     refused("type", [](auto& e) { e.type.clear(); });
     refused("type", [](auto& e) { e.type = "a\nb"; });
-    refused("schema_version", [](auto& e) { e.schema_version = 0; });
     refused("content_type", [](auto& e) { e.content_type.clear(); });
     refused("data", [](auto& e) { e.data = "{\"a\":}"; });
     refused("data", [](auto& e) { e.data.assign(idem::limits::event_bytes_max + 1, ' '); });

@@ -299,25 +299,6 @@ TEST_CASE("state at an earlier position is that of a log that ended there") {
     CHECK(store.projections().empty());  // a replay leaves nothing behind
 }
 
-TEST_CASE("another version is kept beside the first") {
-    const scratch_folder folder;
-    {
-        idem::store store(folder / "s.idem");
-        append_moves(store, 1, 10);
-        store.run(balances(), projection_mode::manual);
-        store.catch_up("balances");
-    }
-    idem::store store(folder / "s.idem");
-    store.run(balances(2), projection_mode::manual);
-    CHECK(store.state("balances").version() == 2);
-    CHECK(store.state("balances").position() == 0);
-    store.catch_up("balances");
-    const auto known = store.projections();
-    REQUIRE(known.size() == 2);
-    CHECK(known[0].digest == known[1].digest);
-    CHECK(known[0].rows == 5);
-}
-
 TEST_CASE("two handles that catch up the same projection agree") {
     const scratch_folder folder;
     idem::store a(folder / "s.idem");

@@ -9,12 +9,12 @@
 //   time                time; where absent, that of the append
 //   datacontenttype     content_type; where absent, application/json
 //   dataschema          metadata "dataschema"
-//   data, data_base64   data: with a JSON content type the value's own spelling, else the text of
-//                       a JSON string
+//   data, data_base64   data: with a JSON content type, or where it is no string, the value's own
+//                       spelling, else the text of a JSON string
 //
 // and of the extensions:
 //
-//   schemaversion       schema_version
+//   schemaversion       schema_version; where absent, it is not stated
 //   tags                tags, joined by commas; a list of strings is read too
 //   correlationid, causationid
 //                       correlation_id, causation_id
@@ -23,6 +23,7 @@
 //   any other           metadata; strings, numbers and booleans, as their text
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,9 +34,12 @@ namespace idem {
 // Throws invalid_input naming the attribute, or the byte where the JSON ends to be well-formed.
 event parse_cloudevent(std::string_view line);
 
-// One line without its end. Reads back as the same event.
-std::string to_cloudevent(const recorded_event& e);
-void append_cloudevent(const event_view& e, std::string& out);
+// One line without its end. Reads back as the same event. `json`: the data as JSON where it is not
+// of a JSON content type, as schema_set::to_json() tells it; printed instead of base64.
+std::string to_cloudevent(const recorded_event& e,
+                          const std::optional<std::string>& json = std::nullopt);
+void append_cloudevent(const event_view& e, std::string& out,
+                       const std::optional<std::string>& json = std::nullopt);
 
 // RFC 3339 in UTC with as many decimals as needed, and back. Throws invalid_input.
 std::string to_string(timestamp time);

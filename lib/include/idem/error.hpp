@@ -29,7 +29,10 @@ enum class errc : std::uint8_t {
     network_file_system,  // the folder lies on a file system on which locks or maps cannot be
                           // trusted
     handler_failed,       // a projection's handler threw; names event, position and cause
-    io,                   // any other failure of the operating system
+    unknown_version,  // an event's schema version is newer than its reader, or no upcaster leads
+                      // on from it
+    stale,            // a projection's rows were made by other code than runs here: rebuild it
+    io,               // any other failure of the operating system
 };
 
 // The code's name as it appears in messages and in JSON, for instance "invalid_input".

@@ -34,9 +34,12 @@ struct event {
     uuid id = make_uuid_v7();  // names the event for ever; neither nil nor max
     std::string stream = {};
     std::string type = {};
+    // From 1. 0: not stated; append takes the newest that the store has a schema of, else 1.
     std::uint32_t schema_version = 1;
     std::string content_type = "application/json";
-    std::string data = {};  // any bytes; with a JSON content type, valid JSON (RFC 8259)
+    // Any bytes; with a JSON content type, valid JSON (RFC 8259). Data of a type that the store has
+    // a schema of is checked against it, and made FlatBuffers of where it is JSON.
+    std::string data = {};
     std::vector<std::string> tags = {};  // a set: kept sorted, repeats dropped; no commas
     std::optional<timestamp> time = {};  // when it happened; the time of the append where absent
     std::string correlation_id = {};     // of the conversation it belongs to; may be empty
@@ -83,10 +86,13 @@ public:
 
     recorded_event to_owned() const;
 
+    struct shown_payload;  // lib/src/log/record.hpp
+
 private:
     friend class record_reader;
     explicit event_view(const void* record) noexcept : record_(record) {}
-    const void* record_;  // the verified root table of schemas/event.fbs
+    const void* record_;                    // the verified root table of schemas/event.fbs
+    const shown_payload* shown_ = nullptr;  // the payload as an upcaster left it
 };
 
 // The first field in which two events differ as content, in the order stream, type, schema_version,

@@ -13,10 +13,10 @@
 #include "idem/codec.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
+#include "idem/schema.hpp"
+#include "idem/upcast.hpp"
 
 namespace idem {
-
-inline constexpr std::string_view flatbuffers_content_type = "application/x-flatbuffers";
 
 // A generated table, such as bank::Deposited.
 template <class Table>
@@ -32,24 +32,39 @@ concept flatbuffers_object = std::derived_from<Object, flatbuffers::NativeTable>
     typename Object::TableType;
 };
 
+// The schema version that the generated code of a table is of. Where it is not the first:
+//
+//     template <>
+//     inline constexpr std::uint32_t idem::schema_version<bank::Deposited> = 2;
+template <flatbuffers_table Table>
+inline constexpr std::uint32_t schema_version = 1;
+
+namespace detail {
+
+// Nullptr: the bytes are not that table. Limits of depth and tables bound the work on hostile ones.
+template <flatbuffers_table Table>
+const Table* verified(std::string_view data) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());
+    flatbuffers::Verifier verifier(bytes, data.size(), 64, 100'000);
+    if (data.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr)) return nullptr;
+    return flatbuffers::GetRoot<Table>(bytes);
+}
+
+}  // namespace detail
+
 // The payload of a recorded event in place. Throws corrupt unless the bytes verify as that table;
 // they are valid as long as the view.
 template <flatbuffers_table Table>
 struct payload_codec<Table> {
     static std::string_view type() { return Table::GetFullyQualifiedName(); }
+    static std::uint32_t version() { return schema_version<Table>; }
 
     static const Table& decode(const event_view& e) {
-        const std::string_view data = e.data();
-        const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());
-        // depth and table limits bound the work on hostile bytes
-        flatbuffers::Verifier verifier(bytes, data.size(), 64, 100'000);
-        if (data.size() < 8 || !verifier.VerifyBuffer<Table>(nullptr)) {
-            throw error(errc::corrupt,
-                        "the payload of event " + to_string(e.id()) + " at position " +
-                            std::to_string(e.position()) + " is not a " + std::string(type()),
-                        {.field = "data", .position = e.position()});
-        }
-        return *flatbuffers::GetRoot<Table>(bytes);
+        if (const Table* const payload = detail::verified<Table>(e.data())) return *payload;
+        throw error(errc::corrupt,
+                    "the payload of event " + to_string(e.id()) + " at position " +
+                        std::to_string(e.position()) + " is not a " + std::string(type()),
+                    {.field = "data", .position = e.position()});
     }
     static const Table& decode_again(const event_view& e) {
         return *flatbuffers::GetRoot<Table>(e.data().data());
@@ -66,9 +81,37 @@ event make_event(std::string stream, const Object& object) {
     event e;
     e.stream = std::move(stream);
     e.type = table::GetFullyQualifiedName();
+    e.schema_version = schema_version<table>;
     e.content_type = flatbuffers_content_type;
     e.data.assign(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
     return e;
+}
+
+// An upcaster on typed tables: from the generated code of the older version, compiled in a
+// namespace of its own, to the object of the next, or by a builder where speed counts:
+//
+//     upcasters().add("bank.Deposited", 1, upcast_from<bank_v1::Deposited>(
+//         [](const bank_v1::Deposited& old) { bank::DepositedT now; ...; return now; }))
+//     ... [](const bank_v1::Deposited& old, flatbuffers::FlatBufferBuilder& builder) {
+//         return bank::CreateDeposited(builder, ...); }
+template <flatbuffers_table Old, class Upcast>
+upcasters::function upcast_from(Upcast upcast) {
+    return [upcast = std::move(upcast)](std::string_view data) -> std::string_view {
+        static thread_local flatbuffers::FlatBufferBuilder builder(256);
+        const Old* const old = detail::verified<Old>(data);
+        if (!old) {
+            throw error(errc::corrupt,
+                        std::string("the data is not a ") + Old::GetFullyQualifiedName());
+        }
+        builder.Clear();
+        if constexpr (std::invocable<const Upcast&, const Old&, flatbuffers::FlatBufferBuilder&>) {
+            builder.Finish(upcast(*old, builder));
+        } else {
+            const auto now = upcast(*old);
+            builder.Finish(std::remove_cvref_t<decltype(now)>::TableType::Pack(builder, &now));
+        }
+        return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+    };
 }
 
 template <flatbuffers_object Object>
@@ -91,14 +134,13 @@ struct row_codec<Object> {
             bytes.copy(aligned.data() + shift, bytes.size());
             bytes = std::string_view(aligned).substr(shift, bytes.size());
         }
-        const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-        flatbuffers::Verifier verifier(data, bytes.size(), 64, 100'000);
-        if (bytes.size() < 8 || !verifier.VerifyBuffer<table>(nullptr)) {
+        const table* const found = detail::verified<table>(bytes);
+        if (!found) {
             throw error(errc::corrupt,
                         std::string("a row is not a ") + table::GetFullyQualifiedName());
         }
         Object row;
-        flatbuffers::GetRoot<table>(data)->UnPackTo(&row);
+        found->UnPackTo(&row);
         return row;
     }
 };

@@ -26,7 +26,8 @@ namespace idem {
 // type` or `static std::string type()`, and `static <T or const T&> decode(const event_view&)`,
 // which throws on a payload that is not one. idem/flatbuffers.hpp does so for every FlatBuffers
 // table. A codec whose decode() checks what need not be checked twice may have decode_again() too,
-// which is called for events that decode() has taken before.
+// which is called for events that decode() has taken before. One with `static std::uint32_t
+// version()` reads that schema version of the type: older events are upcast, newer ones refused.
 template <class Payload>
 struct payload_codec;
 
@@ -94,6 +95,9 @@ public:
     template <class Payload, class Keys, class Apply>
     keyed_fold on(Keys keys, Apply apply) && {
         event_handler& h = handlers_[std::string(payload_type<Payload>())];
+        if constexpr (requires { payload_codec<Payload>::version(); }) {
+            reads_[std::string(payload_type<Payload>())] = payload_codec<Payload>::version();
+        }
         h.apply = [keys, apply](const event_view& e, state_table& table) {
             const auto& payload = payload_codec<Payload>::decode(e);
             run(keys, apply, payload, table);
@@ -115,6 +119,24 @@ public:
         return std::move(*this);
     }
 
+    // Which version of a type its handlers are written for, where no payload_codec says it.
+    keyed_fold reads(std::string type, std::uint32_t version) && {
+        reads_[std::move(type)] = version;
+        return std::move(*this);
+    }
+
+    // What events of older versions become.
+    keyed_fold upcast(idem::upcasters steps) && {
+        upcasters_ = std::move(steps);
+        return std::move(*this);
+    }
+
+    // What tells this code from other code of the same version; see projection::code.
+    keyed_fold code(std::string hash) && {
+        code_ = std::move(hash);
+        return std::move(*this);
+    }
+
     // How a row prints; without it rows of text and numbers print as such, others as base64.
     keyed_fold print_rows(std::function<std::string(const Row&)> to_json) && {
         to_json_ = std::move(to_json);
@@ -127,6 +149,9 @@ public:
         p.version = version_;
         p.keys = key_codec<Key>::kind;
         p.order_insensitive = order_insensitive_;
+        p.reads = reads_;
+        p.upcasters = upcasters_;
+        p.code = code_;
         for (const auto& [type, handler] : handlers_) p.types.push_back(type);
         p.apply = [handlers = handlers_](const event_view& e, state_table& table) {
             if (const auto found = handlers.find(e.type()); found != handlers.end()) {
@@ -217,6 +242,9 @@ private:
     std::string name_;
     std::uint32_t version_;
     bool order_insensitive_ = false;
+    schema_versions reads_;
+    idem::upcasters upcasters_;
+    std::string code_;
     std::map<std::string, event_handler, std::less<>> handlers_;
     std::function<std::string(const Row&)> to_json_;
 };

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +16,13 @@
 
 #include "idem/codec.hpp"
 #include "idem/event.hpp"
+#include "idem/upcast.hpp"
 
 namespace idem {
+
+// The versions of event types that a reader is written for. Older events are upcast to them; a
+// newer one stops the reader with unknown_version. A type that is not named is given as stored.
+using schema_versions = std::map<std::string, std::uint32_t, std::less<>>;
 
 // The rows of one projection, in the hand of its handler. Changes become visible to readers
 // together with the checkpoint, in one commit; they are dropped if the handler throws.
@@ -70,6 +76,11 @@ struct projection {
     std::uint32_t version = 1;  // raise it whenever the fold or its rows change
     key_kind keys = key_kind::text;
     std::vector<std::string> types = {};  // the event types it handles; empty: all
+    schema_versions reads = {};
+    // Of a type that `reads` does not name, the newest version that the store has a schema or an
+    // upcaster of; FlatBuffers data of registered types is given as JSON.
+    bool reads_json = false;
+    idem::upcasters upcasters = {};
     std::function<void(const event_view&, state_table&)> apply = {};
     // Both or neither: the same as `apply`, where what becomes of a row depends on the events that
     // touch it and on nothing else. The keys of the rows that an event touches, and what becomes of
@@ -79,6 +90,9 @@ struct projection {
     std::function<std::string(std::string_view row)> row_to_json = {};  // to print; may be empty
     bool order_insensitive = false;  // declared: any order of the same events gives the same rows
     std::string definition = {};     // text that describes it, kept in the store; may be empty
+    // What tells this code from other code of the same name and version, such as a commit's hash;
+    // may be empty. Rows that were made by other code, or of other `reads`, are stale.
+    std::string code = {};
 };
 
 // How the store keeps a projection up to date.
@@ -96,6 +110,8 @@ struct stream_fold {
     std::string name = {};
     std::uint32_t version = 1;
     std::function<Row(Row, const event_view&)> apply = {};
+    schema_versions reads = {};
+    idem::upcasters upcasters = {};
 };
 
 template <class Row>

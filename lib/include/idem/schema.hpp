@@ -5,11 +5,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "idem/event.hpp"
+
 namespace idem {
+
+inline constexpr std::string_view flatbuffers_content_type = "application/x-flatbuffers";
 
 // A FlatBuffers schema, verified whole before it is used. An immutable value that is cheap to copy;
 // any thread.
@@ -58,8 +63,7 @@ enum class compatibility : std::uint8_t {
 std::string_view to_string(compatibility value) noexcept;
 
 struct schema_change {
-    std::string
-        rule;  // a stable name, for instance "field_deleted"; all are in schemas/EVOLUTION.md
+    std::string rule;   // a stable name, as "field_deleted"; all are in schemas/EVOLUTION.md
     std::string table;  // table, struct, enumeration or union; empty: the schema as a whole
     std::string field;  // or value, or member; may be empty
     idem::compatibility compatibility = idem::compatibility::safe;
@@ -71,5 +75,44 @@ std::vector<schema_change> compare(const schema& before, const schema& after);
 
 // The gravest; `safe` where there is none.
 compatibility worst(const std::vector<schema_change>& changes) noexcept;
+
+// A version of an event type that a store has the schema of.
+struct registered_type {
+    std::string type;
+    std::uint32_t version = 1;
+    std::uint64_t position = 0;  // of its registration in the log; 0: it is only planned
+    // What the step from the version before means for its events; `safe` for a first version.
+    compatibility step = compatibility::safe;
+    bool upcaster = false;  // one from the version before is registered
+};
+
+// What became of the types of a schema that was added.
+struct schema_addition {
+    std::vector<registered_type> added;      // types that got a version
+    std::vector<registered_type> unchanged;  // types whose newest version is this one
+    std::vector<schema_change> changes;      // against the newest versions before
+    std::size_t upcasters = 0;               // that were registered
+};
+
+class registered_schemas;
+
+// The schemas that a store had at one moment. An immutable value that is cheap to copy; any thread.
+class schema_set {
+public:
+    std::vector<registered_type> types() const;  // by name and version
+
+    // The schema of a version of a type; of the newest for 0.
+    std::optional<schema> find(std::string_view type, std::uint32_t version = 0) const;
+
+    // The data as JSON; nullopt unless it is FlatBuffers whose schema is here, and fits it.
+    std::optional<std::string> to_json(const event_view& e) const;
+    std::optional<std::string> to_json(const event& e) const;
+
+    explicit schema_set(std::shared_ptr<const registered_schemas> from) noexcept;
+    const registered_schemas& get() const noexcept { return *from_; }  // of lib/src/schema
+
+private:
+    std::shared_ptr<const registered_schemas> from_;
+};
 
 }  // namespace idem

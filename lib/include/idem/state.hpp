@@ -72,6 +72,27 @@ private:
     std::shared_ptr<const source> source_;
 };
 
+// A row that two states do not have alike. The views live as long as the call that got it.
+struct row_difference {
+    std::string_view key;
+    std::optional<std::string_view> before;  // nullopt: the row was added
+    std::optional<std::string_view> after;   // nullopt: the row was removed
+};
+
+struct difference_count {
+    std::uint64_t added = 0;
+    std::uint64_t removed = 0;
+    std::uint64_t changed = 0;
+    std::uint64_t same = 0;
+
+    bool none() const noexcept { return added + removed + changed == 0; }
+};
+
+// Compares all rows, in key order; `visit` is told of each difference, and may return false to
+// stop. Throws invalid_input where the two have keys of different kinds.
+difference_count diff(const state& before, const state& after,
+                      const std::function<bool(const row_difference&)>& visit = {});
+
 template <class Key, class Row>
 class fold_state {
 public:

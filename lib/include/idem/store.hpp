@@ -19,6 +19,7 @@
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
 #include "idem/read.hpp"
+#include "idem/schema.hpp"
 #include "idem/state.hpp"
 
 namespace idem {
@@ -50,12 +51,52 @@ struct type_info {
 struct projection_info {
     std::string name;
     std::uint32_t version = 1;
+    bool current = true;         // of the versions that are kept the one that readers are given
     std::uint64_t position = 0;  // checkpoint
     std::uint64_t rows = 0;
     state_digest digest;
     bool order_insensitive = false;
     std::string definition;
     std::string failure;  // why it stands still: event, position and cause; empty while all is well
+    // Of the projection that runs on this handle under that name: why the rows of the current
+    // version are not its own, which a rebuild changes; empty where they are.
+    std::string stale;
+    std::string fingerprint;     // of what made the rows; empty where that was not noted
+    schema_versions reads = {};  // likewise, the schema versions that it read
+    std::string code;            // likewise
+    std::optional<std::uint64_t> rebuilt_to;  // a rebuild of this version has come so far
+};
+
+// How far a rebuild is.
+struct rebuild_progress {
+    enum class phase : std::uint8_t {
+        replay,    // folding the log into rows beside the store
+        load,      // bringing them into the store; `position` and `whole` count rows
+        catch_up,  // the events since
+        swap,      // the last of them, and the pointer
+    };
+    phase now = phase::replay;
+    std::uint64_t position = 0;
+    std::uint64_t whole = 0;
+};
+std::string_view to_string(rebuild_progress::phase phase) noexcept;
+
+struct rebuild_options {
+    std::uint64_t events_per_second_max = 0;   // 0: as fast as it goes
+    std::size_t memory_bytes_max = 256 << 20;  // for rows that are worked on
+    bool make_current = true;                  // false: keep it beside, for switch_projection()
+    bool resume = true;  // false: start anew, whatever an earlier rebuild has left
+    // Called some times a second; false stops it, and the next rebuild goes on there.
+    std::function<bool(const rebuild_progress&)> progress = {};
+};
+
+struct rebuild_result {
+    bool complete = true;  // false: stopped by `progress`
+    std::uint64_t position = 0;
+    std::uint64_t rows = 0;
+    state_digest digest;
+    std::optional<std::uint32_t> replaced;   // the version that was current before
+    std::chrono::nanoseconds writer_held{};  // by the swap
 };
 
 struct store_stats {
@@ -152,15 +193,37 @@ public:
     std::vector<stream_info> streams(std::string_view after = {}, std::size_t limit = 1000) const;
     std::vector<type_info> types() const;  // reads the whole log
 
+    // ---- schemas
+
+    // Registers the event types of a schema, and upcasters in JSON (schemas/EVOLUTION.md), in the
+    // reserved stream "$schemas". A type whose definition is new or has changed gets the next
+    // version. From then on its payloads are checked, JSON data is made FlatBuffers, and anyone
+    // can print them. Throws invalid_input where events would be misread (`forbidden`), unless it
+    // is only planned.
+    schema_addition add_schema(const schema& s, std::string_view upcasters = {});
+    schema_addition plan_schema(const schema& s, std::string_view upcasters = {}) const;
+    // Upcasters alone. Returns how many were new; one of the same type and version is replaced.
+    std::size_t add_upcasters(std::string_view upcasters);
+    schema_set schemas() const;
+
+    // The event as append would write it: data in the form of its schema, the version filled in;
+    // where its id is known with the same content, as that one. Throws invalid_input as append.
+    event as_appended(const event& e) const;
+
     // ---- projections
 
     // Runs a projection on this store; its rows are kept under name and version. A projection of
-    // that name and version that already runs on this handle is an invalid_input. With inline_,
-    // appends by processes that do not run it are taken in by the next append that does.
+    // that name that already runs on this handle is an invalid_input, and so are `reads` that no
+    // upcasters lead to. With inline_, appends by processes that do not run it are taken in by the
+    // next append that does.
+    // Where the store keeps rows of that name that other code has made (another version, other
+    // schema versions read, another `code`), the projection is stale: it rests, state(name) serves
+    // the rows as they are, find_projection() says why, until rebuild() has made new ones, in this
+    // process or another.
     void run(const projection& p, projection_mode mode = projection_mode::background);
 
     // Applies the events up to the head, in this thread. Returns the checkpoint. Throws
-    // handler_failed where the handler threw; the checkpoint then stands before that event.
+    // handler_failed where the handler threw; the checkpoint then stands before that event; stale.
     std::uint64_t catch_up(std::string_view name);
 
     // Waits until the projection has applied `position`, whichever process runs it. False: not
@@ -172,14 +235,37 @@ public:
     // record.
     void skip_failed_event(std::string_view name, std::string_view reason);
 
-    std::vector<projection_info> projections() const;
-    std::optional<projection_info> find_projection(std::string_view name) const;
+    // Folds the log anew beside the rows that are kept, in a folder inside the store's, and swaps
+    // in one commit: readers see the old rows or the new, appends go on. What a crash or a stop
+    // leaves is taken up by the next rebuild of the same projection; one at a time of a name and
+    // version (busy). At the first event that fails it stops with handler_failed, the old rows
+    // untouched, and the next one starts anew. The version before is kept until it is dropped; rows
+    // of the same version are replaced. Need not run here before; where it rested as stale, it runs
+    // from then on.
+    rebuild_result rebuild(const projection& p, const rebuild_options& options = {});
 
-    // The rows as kept: of the version that runs here, else the newest kept. Throws not_found.
+    // Makes another kept version the current one of its name. With the projection that it is of,
+    // it is brought up to the last event in the same commit.
+    void switch_projection(std::string_view name, std::uint32_t version);
+    void switch_projection(const projection& p);
+    // Erases a version that is not the current one, or the last one of its name.
+    void drop_projection(std::string_view name, std::uint32_t version);
+
+    // Replays the rows of some keys, `sample` of them, and returns the keys of those that are kept
+    // otherwise: the code has changed without a new version, or is not pure. Without independent
+    // rows it replays all, and returns the first that differs.
+    std::vector<std::string> check_projection(const projection& p, std::size_t sample = 64) const;
+
+    std::vector<projection_info> projections() const;
+    std::optional<projection_info> find_projection(std::string_view name) const;  // the current
+
+    // The rows as kept, of the current version. Throws not_found.
     idem::state state(std::string_view name) const;
+    // Of a version, current or not. Throws not_found; stale where others of that name are kept.
+    idem::state state(std::string_view name, std::uint32_t version) const;
     template <class Key, class Row>
     fold_state<Key, Row> state(const keyed_fold<Key, Row>& fold) const {
-        return fold_state<Key, Row>(state(fold.name()));
+        return fold_state<Key, Row>(state(fold.name(), fold.version()));
     }
 
     // The rows as they were after `position`: replays the log into a scratch table beside the
@@ -206,10 +292,11 @@ public:
             result.revision = snapshot->revision;
             select.from_revision = snapshot->revision + 1;
         }
-        read(select, [&](const event_view& e) {
+        read_upcast(select, f.reads, f.upcasters, [&](const event_view& e) {
             result.value = f.apply(std::move(result.value), e);
             result.revision = e.revision();
             ++replayed;
+            return true;
         });
         if (replayed >= snapshot_every) {
             std::string row;
@@ -235,6 +322,9 @@ private:
     };
     std::uint64_t read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const;
+    std::uint64_t read_upcast(const query& select, const schema_versions& reads,
+                              const upcasters& steps,
+                              const std::function<bool(const event_view&)>& visit) const;
     std::optional<kept_value> load_snapshot(std::string_view name, std::uint32_t version,
                                             std::string_view stream) const;
     void save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,

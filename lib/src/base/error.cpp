@@ -34,6 +34,10 @@ std::string_view to_string(errc code) noexcept {
             return "network_file_system";
         case errc::handler_failed:
             return "handler_failed";
+        case errc::unknown_version:
+            return "unknown_version";
+        case errc::stale:
+            return "stale";
         case errc::io:
             return "io";
     }

@@ -118,7 +118,8 @@ private:
         const std::string text = text_of("schemaversion", type, raw);
         const auto [end, fault] =
             std::from_chars(text.data(), text.data() + text.size(), event_.schema_version);
-        if (fault != std::errc() || end != text.data() + text.size()) {
+        if (fault != std::errc() || end != text.data() + text.size() ||
+            event_.schema_version == 0) {
             refuse("schemaversion", "is not a whole number from 1 to 4294967295");
         }
     }
@@ -185,7 +186,7 @@ private:
         }
     }
 
-    event event_{.id = uuid::nil()};
+    event event_{.id = uuid::nil(), .schema_version = 0};
     std::vector<std::string> seen_;
     std::string id_;
     std::string source_;

@@ -155,10 +155,12 @@ void print_metadata(printer& p, const Event& e) {
 }
 
 template <class Event>
-void print_data(printer& p, const Event& e) {
+void print_data(printer& p, const Event& e, const std::optional<std::string>& json) {
     const std::string_view data = e.data();
     const std::string_view type = e.content_type();
-    if (is_json_content_type(type)) {
+    if (json) {
+        p.raw("data", *json);
+    } else if (is_json_content_type(type)) {
         if (!data.empty()) p.raw("data", data);
     } else if (type.starts_with("text/") && !text::invalid_utf8(data)) {
         p.text("data", data);
@@ -168,7 +170,7 @@ void print_data(printer& p, const Event& e) {
 }
 
 template <class Event>
-void print(std::string& out, const Event& e) {
+void print(std::string& out, const Event& e, const std::optional<std::string>& json) {
     printer p(out);
     p.text("specversion", "1.0");
     p.text("id", to_string(e.id()));
@@ -199,21 +201,22 @@ void print(std::string& out, const Event& e) {
     p.number("clock", s.clock);
     p.text("origin", to_string(s.origin));
     p.number("counter", s.counter);
-    print_data(p, e);
+    print_data(p, e, json);
     p.end();
 }
 
 }  // namespace
 
-std::string to_cloudevent(const recorded_event& e) {
+std::string to_cloudevent(const recorded_event& e, const std::optional<std::string>& json) {
     std::string out;
-    print(out, owned_access{e});
+    print(out, owned_access{e}, json);
     return out;
 }
 
-void append_cloudevent(const event_view& e, std::string& out) {
+void append_cloudevent(const event_view& e, std::string& out,
+                       const std::optional<std::string>& json) {
     std::string line;
-    print(line, e);
+    print(line, e, json);
     out += line;
 }
 

@@ -236,13 +236,15 @@ std::string_view event_view::type() const noexcept {
     return text_of(as_event(record_).type());
 }
 std::uint32_t event_view::schema_version() const noexcept {
-    return as_event(record_).head()->schema_version();
+    return shown_ ? shown_->schema_version : as_event(record_).head()->schema_version();
 }
 std::string_view event_view::content_type() const noexcept {
+    if (shown_) return shown_->content_type;
     const auto* text = as_event(record_).content_type();
     return text ? text_of(text) : json_content_type;
 }
 std::string_view event_view::data() const noexcept {
+    if (shown_) return shown_->data;
     const auto* data = as_event(record_).data();
     return {reinterpret_cast<const char*>(data->Data()), data->size()};
 }

@@ -41,6 +41,13 @@ private:
     std::string buffer_;  // aligned to 16 by the allocator; each record's size is a multiple of 8
 };
 
+// A payload that an event shows instead of its own.
+struct event_view::shown_payload {
+    std::string_view data;
+    std::string_view content_type;
+    std::uint32_t schema_version;
+};
+
 class record_reader {
 public:
     // Verifies checksum and structure; throws corrupt, naming the position it was read at.
@@ -59,6 +66,12 @@ public:
     static void prefetch(const event_view& e) noexcept;
 
     static event_view trusted(const void* root) noexcept { return event_view(root); }
+
+    // The same event with another payload, which must live as long as the view.
+    static event_view with_payload(event_view e, const event_view::shown_payload* shown) noexcept {
+        e.shown_ = shown;
+        return e;
+    }
 };
 
 // As first_difference of two events, in place.

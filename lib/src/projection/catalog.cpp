@@ -3,6 +3,8 @@
 #include <flatbuffers/flatbuffers.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "catalog_generated.h"
 #include "idem/error.hpp"
 #include "storage/cursor.hpp"
@@ -11,10 +13,6 @@ namespace idem {
 namespace {
 
 constexpr std::string_view prefix = "projection/";
-
-std::string catalog_key(std::string_view name, std::uint32_t version) {
-    return fmt::format("{}{}@{}", prefix, name, version);
-}
 
 std::string text_of(const flatbuffers::String* text) {
     return text ? text->str() : std::string();
@@ -30,11 +28,20 @@ projection_record decode(std::string_view key, std::string_view value) {
     }
     const auto& info = *flatbuffers::GetRoot<wire::ProjectionInfo>(bytes.data());
     projection_record record;
-    record.name = text_of(info.name());
-    record.version = info.version();
+    record.made_by.name = text_of(info.name());
+    record.made_by.version = info.version();
+    record.made_by.keys = static_cast<key_kind>(info.key_kind());
+    record.made_by.code = text_of(info.code());
+    if (const auto* reads = info.reads()) {
+        for (const auto* r : *reads) {
+            record.made_by.reads.push_back({text_of(r->type()), r->version(), r->upcasters()});
+        }
+    }
+    record.fingerprinted = info.fingerprinted();
+    record.slot = info.slot();
+    record.loading = info.loading();
     record.checkpoint = info.checkpoint();
     record.digest = {info.digest_high(), info.digest_low()};
-    record.keys = static_cast<key_kind>(info.key_kind());
     record.order_insensitive = info.order_insensitive();
     record.definition = text_of(info.definition());
     record.failed_position = info.failed_position();
@@ -51,20 +58,35 @@ projection_record decode(std::string_view key, std::string_view value) {
 
 }  // namespace
 
-std::string state_table_name(std::string_view name, std::uint32_t version) {
-    return fmt::format("state/{}@{}", name, version);
+std::string staleness(const projection_record& kept, const projection_identity& wanted) {
+    if (!kept.fingerprinted && kept.version() == wanted.version) return {};
+    return difference_between(kept.made_by, wanted);
+}
+
+std::string versioned(std::string_view name, std::uint32_t version) {
+    return fmt::format("{}@{}", name, version);
+}
+
+std::string state_table_name(std::string_view name, std::uint32_t version, std::uint8_t slot) {
+    return fmt::format("state/{}@{}{}", name, version, slot == 0 ? "" : "~");
+}
+
+std::string catalog_key(std::string_view name, std::uint32_t version) {
+    return fmt::format("{}{}@{}", prefix, name, version);
+}
+
+std::string rebuild_key(std::string_view name, std::uint32_t version) {
+    return fmt::format("rebuild/{}@{}", name, version);
 }
 
 std::optional<projection_record> read_projection(const storage::transaction& txn,
-                                                 storage::table catalog, std::string_view name,
-                                                 std::uint32_t version) {
-    const std::string key = catalog_key(name, version);
+                                                 storage::table catalog, std::string_view key) {
     const auto value = txn.peek(catalog, key);
     if (!value) return std::nullopt;
     return decode(key, *value);
 }
 
-void write_projection(storage::write_transaction& txn, storage::table catalog,
+void write_projection(storage::write_transaction& txn, storage::table catalog, std::string_view key,
                       const projection_record& record) {
     flatbuffers::FlatBufferBuilder builder;
     std::vector<flatbuffers::Offset<wire::Skip>> skips;
@@ -73,15 +95,23 @@ void write_projection(storage::write_transaction& txn, storage::table catalog,
         const auto reason = builder.CreateString(skip.reason);
         skips.push_back(wire::CreateSkip(builder, skip.position, failure, reason));
     }
-    const auto name = builder.CreateString(record.name);
+    std::vector<flatbuffers::Offset<wire::ReadVersion>> versions;
+    for (const auto& r : record.made_by.reads) {
+        const auto type = builder.CreateString(r.type);
+        versions.push_back(wire::CreateReadVersion(builder, type, r.version, r.upcasters));
+    }
+    const auto reads = builder.CreateVector(versions);
+    const auto code = builder.CreateString(record.made_by.code);
+    const auto name = builder.CreateString(record.name());
     const auto definition = builder.CreateString(record.definition);
     const auto failure = builder.CreateString(record.failure);
     const auto skipped = builder.CreateVector(skips);
     builder.Finish(wire::CreateProjectionInfo(
-        builder, name, record.version, record.checkpoint, record.digest.high, record.digest.low,
-        static_cast<std::uint8_t>(record.keys), record.order_insensitive, definition,
-        record.failed_position, failure, skipped, record.registered));
-    txn.put(catalog, catalog_key(record.name, record.version),
+        builder, name, record.version(), record.checkpoint, record.digest.high, record.digest.low,
+        static_cast<std::uint8_t>(record.made_by.keys), record.order_insensitive, definition,
+        record.failed_position, failure, skipped, record.registered, record.slot,
+        record.fingerprinted, code, reads, record.loading));
+    txn.put(catalog, key,
             {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
 }
 
@@ -96,11 +126,19 @@ std::vector<projection_record> list_projections(const storage::transaction& txn,
     return found;
 }
 
+std::uint64_t next_registration(const storage::transaction& txn, storage::table catalog) {
+    std::uint64_t latest = 0;
+    for (const auto& record : list_projections(txn, catalog)) {
+        latest = std::max(latest, record.registered);
+    }
+    return latest + 1;
+}
+
 std::optional<projection_record> current_projection(const storage::transaction& txn,
                                                     storage::table catalog, std::string_view name) {
     std::optional<projection_record> current;
     for (auto& record : list_projections(txn, catalog)) {
-        if (record.name != name) continue;
+        if (record.name() != name) continue;
         if (!current || record.registered > current->registered) current = std::move(record);
     }
     return current;

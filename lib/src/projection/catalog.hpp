@@ -10,6 +10,7 @@
 
 #include "idem/projection.hpp"
 #include "idem/state.hpp"
+#include "projection/identity.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
@@ -21,31 +22,43 @@ struct skipped_event {
 };
 
 struct projection_record {
-    std::string name;
-    std::uint32_t version = 1;
+    projection_identity made_by;
+    bool fingerprinted = true;  // false: kept by an idem that did not note what made the rows
     std::uint64_t checkpoint = 0;
     state_digest digest;
-    key_kind keys = key_kind::text;
+    std::uint8_t slot = 0;  // which of its two tables has the rows
     bool order_insensitive = false;
     std::string definition;
     std::uint64_t failed_position = 0;
     std::string failure;
     std::vector<skipped_event> skipped;
     std::uint64_t registered = 0;  // the highest of a name is its current version
+    bool loading = false;          // of a rebuild: its rows are not all there yet
+
+    const std::string& name() const noexcept { return made_by.name; }
+    std::uint32_t version() const noexcept { return made_by.version; }
 };
 
-std::string state_table_name(std::string_view name, std::uint32_t version);
+// Why the rows of a record are not those of other code; empty where they are, or nobody knows.
+std::string staleness(const projection_record& kept, const projection_identity& wanted);
 
-// Nullopt where that version is not known. Throws corrupt.
+// "NAME@VERSION", and where its rows are, and where the catalog tells of them.
+std::string versioned(std::string_view name, std::uint32_t version);
+std::string state_table_name(std::string_view name, std::uint32_t version, std::uint8_t slot);
+std::string catalog_key(std::string_view name, std::uint32_t version);
+std::string rebuild_key(std::string_view name, std::uint32_t version);
+
+// Nullopt where there is no such entry. Throws corrupt.
 std::optional<projection_record> read_projection(const storage::transaction& txn,
-                                                 storage::table catalog, std::string_view name,
-                                                 std::uint32_t version);
-void write_projection(storage::write_transaction& txn, storage::table catalog,
+                                                 storage::table catalog, std::string_view key);
+void write_projection(storage::write_transaction& txn, storage::table catalog, std::string_view key,
                       const projection_record& record);
 
 // All of them, by name and version; bounded by the number of tables that an environment may have.
 std::vector<projection_record> list_projections(const storage::transaction& txn,
                                                 storage::table catalog);
+// What makes the next one registered the current version of its name.
+std::uint64_t next_registration(const storage::transaction& txn, storage::table catalog);
 // The current version of a name.
 std::optional<projection_record> current_projection(const storage::transaction& txn,
                                                     storage::table catalog, std::string_view name);

@@ -12,13 +12,14 @@
 
 namespace idem {
 
-state make_state(const projection_place& place, const projection_record& record,
+// Of a version that the catalog of `env` knows.
+state make_state(const std::shared_ptr<storage::environment>& env, storage::table catalog,
+                 const projection_record& record,
                  std::function<std::string(std::string_view)> row_to_json);
 
 // Folds the log from its beginning up to `position` into a scratch environment, which goes with the
 // last copy of the state. Throws handler_failed.
-state replay_log(const std::shared_ptr<storage::environment>& events, log_tables tables,
-                 const projection& p, std::uint64_t position, unsigned threads,
-                 const std::function<void(std::uint64_t)>& progress);
+state replay_log(const event_source& source, const projection& p, std::uint64_t position,
+                 unsigned threads, const watch_work& watch = {});
 
 }  // namespace idem

@@ -46,6 +46,7 @@ public:
         : projection_(p),
           source_(source),
           rows_(rows),
+          arenas_(rows.shard_count()),
           touched_(rows.shard_count(), std::vector<touched_rows>(rows.shard_count())),
           step_(static_cast<std::ptrdiff_t>(rows.shard_count())) {
         for (std::size_t w = 1; w < rows.shard_count(); ++w) {
@@ -129,6 +130,8 @@ private:
 
     void find_rows(std::size_t w) {
         for (touched_rows& t : touched_[w]) t.clear();
+        payload_arena& arena = arenas_[w].payloads;
+        arena.clear();
         const std::uint64_t first = first_ + w * events_a_round;
         const std::uint64_t last = std::min(last_, first + events_a_round - 1);
         if (first > last) return;
@@ -136,8 +139,9 @@ private:
         const auto pass = make_pass(source_.tables, {.from = first, .to = last});
         const auto visit = [&](const event_view& e) {
             if (!handles(projection_, e.type())) return true;
-            sink.begin(e);
-            projection_.keys_of(e, sink);
+            const event_view shown = source_.payloads ? source_.payloads->read(e, arena) : e;
+            sink.begin(shown);
+            projection_.keys_of(shown, sink);
             return true;
         };
         while (pass->run(*events_[w], visit)) {
@@ -173,6 +177,10 @@ private:
     std::vector<const storage::read_transaction*> events_;  // of each thread
     std::uint64_t first_ = 0;
     std::uint64_t last_ = 0;
+    struct alignas(128) own_arena {  // a thread's, so it shares no cache line with another's
+        payload_arena payloads;
+    };
+    std::vector<own_arena> arenas_;                   // of the round, by part of the log
     std::vector<std::vector<touched_rows>> touched_;  // by part of the log, then by shard
     std::atomic<bool> failed_ = false;
     bool over_ = false;
@@ -188,14 +196,14 @@ bool handles(const projection& p, std::string_view type) {
 
 std::optional<std::uint64_t> replay_keyed(const projection& p, const replay_source& source,
                                           row_cache& rows, std::uint64_t first, std::uint64_t last,
-                                          const std::function<bool()>& enough) {
+                                          const std::function<bool(std::uint64_t)>& enough) {
     keyed_replay replay(p, source, rows);
     std::uint64_t done = first - 1;
     while (done < last) {
         const std::uint64_t end = std::min(last, done + replay.events());
         if (!replay.round(done + 1, end)) return std::nullopt;
         done = end;
-        if (enough()) break;
+        if (enough(done)) break;
     }
     return done;
 }

@@ -10,21 +10,24 @@
 
 #include "log/index.hpp"
 #include "projection/row_cache.hpp"
+#include "schema/payload_reader.hpp"
 
 namespace idem {
 
 struct replay_source {
     storage::environment& events;
     const log_tables& tables;
-    storage::environment& rows;  // maybe the same
+    storage::environment& rows;      // maybe the same
+    const payload_reader* payloads;  // nullptr: events are given as stored
 };
 
 // Folds the events at first .. last, a thread for each shard of `rows`, until `enough` says so
-// between two rounds. Returns the last position that was folded; nullopt if an event failed, and
-// `rows` is then of no use but to be cleared. `p` has keys_of and apply_row.
+// between two rounds, told the position reached. Returns the last position that was folded; nullopt
+// if an event failed, and `rows` is then of no use but to be cleared. `p` has keys_of and
+// apply_row.
 std::optional<std::uint64_t> replay_keyed(const projection& p, const replay_source& source,
                                           row_cache& rows, std::uint64_t first, std::uint64_t last,
-                                          const std::function<bool()>& enough);
+                                          const std::function<bool(std::uint64_t)>& enough);
 
 // Whether a projection asks for events of this type.
 bool handles(const projection& p, std::string_view type);

@@ -25,20 +25,28 @@ constexpr std::uint64_t everything = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
-projection_set::projection_set(std::shared_ptr<storage::environment> env, log_tables tables,
-                               unsigned threads)
-    : env_(std::move(env)), tables_(tables), threads_(threads) {}
+projection_set::projection_set(event_source source, unsigned threads)
+    : source_(std::move(source)), threads_(threads) {}
 
 projection_set::~projection_set() {
     if (!follower_.joinable()) return;
     follower_.request_stop();
-    env_->watch().notify();
+    source_.env->watch().notify();
 }
 
-const projection_set::running* projection_set::find_running(std::string_view name) const {
+std::optional<projection_set::running> projection_set::find_running(std::string_view name) const {
     const std::scoped_lock lock(mutex_);
     const auto found = running_.find(name);
-    return found == running_.end() ? nullptr : &found->second;
+    if (found == running_.end()) return std::nullopt;
+    return found->second;
+}
+
+// Nullptr where other code has made the rows.
+std::shared_ptr<projection_runner> projection_set::make_runner(const projection& p) const {
+    const auto known = source_.schemas->get();
+    const auto place = prepare_projection(source_.env, p, identity_of(p, *known));
+    if (!place) return nullptr;
+    return std::make_shared<projection_runner>(p, *known, *place, source_, threads_);
 }
 
 void projection_set::run(const projection& p, projection_mode mode) {
@@ -46,37 +54,55 @@ void projection_set::run(const projection& p, projection_mode mode) {
         throw error(errc::invalid_input, fmt::format("projection {} has no handler", p.name),
                     {.field = "apply"});
     }
+    const auto known = source_.schemas->get();
+    check_upcasters(versions_read(p, *known), p.upcasters, *known);
     if (find_running(p.name)) {
         throw error(errc::invalid_input,
                     fmt::format("projection {} runs on this handle already", p.name),
                     {.field = "name"});
     }
-    auto runner = std::make_unique<projection_runner>(p, prepare_projection(env_, p), env_, tables_,
-                                                      threads_);
-    projection_runner* const added = runner.get();
-    if (mode == projection_mode::inline_) {
+    const auto runner = make_runner(p);
+    if (runner && mode == projection_mode::inline_) {
         // Most of the way in commits of its own, so that the next append does not carry it all.
         runner->advance(everything);
     }
     {
         const std::scoped_lock lock(mutex_);
-        const auto [place, is_new] = running_.emplace(p.name, running{mode, std::move(runner)});
-        if (!is_new) {
+        if (!running_.emplace(p.name, running{p, mode}).second) {
             throw error(errc::invalid_input,
                         fmt::format("projection {} was started twice at once", p.name),
                         {.field = "name"});
         }
-        if (mode == projection_mode::background && !follower_.joinable()) {
-            follower_ = std::jthread([this](const std::stop_token& stop) { follow(stop); });
+        // Who rests waits for a rebuild by anyone.
+        if (mode == projection_mode::background || (!runner && mode == projection_mode::inline_)) {
+            start_follower();
         }
     }
-    if (mode == projection_mode::inline_) join_appends(added);
-    env_->watch().announce_commit();
+    if (runner) start(p.name, runner);
 }
 
-void projection_set::join_appends(projection_runner* added) {
+void projection_set::start_follower() {
+    if (follower_.joinable()) return;
+    follower_ = std::jthread([this](const std::stop_token& stop) { follow(stop); });
+}
+
+void projection_set::start(const std::string& name,
+                           const std::shared_ptr<projection_runner>& runner) {
+    projection_mode mode{};
+    {
+        const std::scoped_lock lock(mutex_);
+        running& r = running_.find(name)->second;
+        if (r.runner) return;  // another thread was first
+        r.runner = runner;
+        mode = r.mode;
+    }
+    if (mode == projection_mode::inline_) join_appends(runner);
+    source_.env->watch().announce_commit();
+}
+
+void projection_set::join_appends(const std::shared_ptr<projection_runner>& added) {
     try {
-        storage::write(*env_, [&](storage::write_transaction& txn) {
+        storage::write(*source_.env, [&](storage::write_transaction& txn) {
             added->begin(txn);
             added->finish(txn);
             if (std::find(inline_.begin(), inline_.end(), added) == inline_.end()) {
@@ -90,50 +116,76 @@ void projection_set::join_appends(projection_runner* added) {
     }
 }
 
+void projection_set::wake(std::string_view name) {
+    const auto found = find_running(name);
+    if (!found || found->runner) return;
+    if (const auto runner = make_runner(found->fold)) {
+        if (found->mode == projection_mode::inline_) runner->advance(everything);
+        start(found->fold.name, runner);
+    }
+}
+
 std::uint64_t projection_set::catch_up(std::string_view name) {
-    const running* found = find_running(name);
+    wake(name);
+    const auto found = find_running(name);
     if (!found) {
         throw error(errc::not_found,
                     fmt::format("projection {} does not run on this handle; run it first",
                                 text::shown(name)));
     }
-    projection_runner& runner = *found->runner;
-    if (found->mode != projection_mode::inline_) return runner.advance(everything);
+    if (!found->runner) {
+        throw error(errc::stale, fmt::format("projection {} is stale: {}; rebuild it",
+                                             versioned(found->fold.name, found->fold.version),
+                                             reason_to_rest(name)));
+    }
+    if (found->mode == projection_mode::inline_) return catch_up_inline(*found->runner);
+    return found->runner->advance(everything);
+}
 
-    std::string failure;
-    storage::write(*env_, [&](storage::write_transaction& txn) {
+std::uint64_t projection_set::catch_up_inline(projection_runner& runner) {
+    projection_record record;
+    storage::write(*source_.env, [&](storage::write_transaction& txn) {
         runner.begin(txn, true);
         runner.finish(txn);
-        failure = runner.failure();
+        record = runner.record();
     });
-    env_->watch().announce_commit();
-    const auto info = *find(name);
-    if (!failure.empty()) {
-        throw error(errc::handler_failed, failure, {.position = info.position + 1});
+    source_.env->watch().announce_commit();
+    if (!record.failure.empty()) {
+        throw error(errc::handler_failed, record.failure, {.position = record.failed_position});
     }
-    return info.position;
+    return record.checkpoint;
 }
 
 projection_record projection_set::require(const storage::transaction& txn,
                                           std::string_view name) const {
-    const auto catalog = env_->find_table(catalog_name);
+    const auto catalog = source_.env->find_table(catalog_name);
     std::optional<projection_record> record;
-    if (const running* r = find_running(name)) {
-        record = read_projection(txn, *catalog, name, r->runner->fold().version);
-    } else if (catalog) {
-        record = current_projection(txn, *catalog, name);
+    if (const auto r = find_running(name); r && r->runner) {
+        record = read_projection(txn, *catalog, catalog_key(name, r->fold.version));
     }
+    if (!record && catalog) record = current_projection(txn, *catalog, name);
     if (!record) throw_unknown(name);
     return *record;
+}
+
+// Empty: it does not.
+std::string projection_set::reason_to_rest(std::string_view name) const {
+    const auto found = find_running(name);
+    const auto catalog = source_.env->find_table(catalog_name);
+    if (!found || !catalog) return {};
+    const storage::read_transaction txn(*source_.env);
+    const auto current = current_projection(txn, *catalog, name);
+    return current ? staleness(*current, identity_of(found->fold, *source_.schemas->get(txn)))
+                   : std::string();
 }
 
 bool projection_set::wait_for(std::string_view name, std::uint64_t position,
                               std::chrono::milliseconds timeout) const {
     const auto end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
-        const std::uint64_t ticket = env_->watch().ticket();
+        const std::uint64_t ticket = source_.env->watch().ticket();
         {
-            const storage::read_transaction txn(*env_);
+            const storage::read_transaction txn(*source_.env);
             const auto record = require(txn, name);
             if (record.checkpoint >= position) return true;
             if (!record.failure.empty()) {
@@ -144,13 +196,13 @@ bool projection_set::wait_for(std::string_view name, std::uint64_t position,
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
             end - std::chrono::steady_clock::now());
         if (left.count() <= 0) return false;
-        env_->watch().wait(ticket, left);
+        source_.env->watch().wait(ticket, left);
     }
 }
 
 void projection_set::skip_failed_event(std::string_view name, std::string_view reason) {
-    const auto catalog = env_->find_table(catalog_name);
-    storage::write(*env_, [&](storage::write_transaction& txn) {
+    const auto catalog = source_.env->find_table(catalog_name);
+    storage::write(*source_.env, [&](storage::write_transaction& txn) {
         projection_record record = require(txn, name);
         if (record.failure.empty()) {
             throw error(errc::invalid_input,
@@ -160,105 +212,147 @@ void projection_set::skip_failed_event(std::string_view name, std::string_view r
         record.checkpoint = record.failed_position;
         record.failed_position = 0;
         record.failure.clear();
-        write_projection(txn, *catalog, record);
+        write_projection(txn, *catalog, catalog_key(record.name(), record.version()), record);
     });
-    env_->watch().announce_commit();
+    source_.env->watch().announce_commit();
 }
 
 projection_info projection_set::describe(const projection_record& listed) const {
     // Tables are opened before the transaction that reads them.
-    const auto catalog = env_->find_table(catalog_name);
-    const auto rows = env_->find_table(state_table_name(listed.name, listed.version));
-    const storage::read_transaction txn(*env_);
-    const auto r = read_projection(txn, *catalog, listed.name, listed.version).value_or(listed);
-    return {.name = r.name,
-            .version = r.version,
-            .position = r.checkpoint,
-            .rows = rows ? txn.stats(*rows).entries : 0,
-            .digest = r.digest,
-            .order_insensitive = r.order_insensitive,
-            .definition = r.definition,
-            .failure = r.failure};
+    const auto catalog = source_.env->find_table(catalog_name);
+    const std::string name = listed.name();
+    const auto rows =
+        source_.env->find_table(state_table_name(name, listed.version(), listed.slot));
+    const storage::read_transaction txn(*source_.env);
+    const auto r =
+        read_projection(txn, *catalog, catalog_key(name, listed.version())).value_or(listed);
+    const auto current = current_projection(txn, *catalog, name);
+    const auto rebuilt = read_projection(txn, *catalog, rebuild_key(name, listed.version()));
+    projection_info info{.name = name,
+                         .version = r.version(),
+                         .current = !current || current->registered <= r.registered,
+                         .position = r.checkpoint,
+                         .rows = rows ? txn.stats(*rows).entries : 0,
+                         .digest = r.digest,
+                         .order_insensitive = r.order_insensitive,
+                         .definition = r.definition,
+                         .failure = r.failure,
+                         .stale = {},
+                         .fingerprint = r.fingerprinted ? fingerprint_of(r.made_by) : "",
+                         .reads = {},
+                         .code = r.made_by.code,
+                         .rebuilt_to = {}};
+    for (const auto& read : r.made_by.reads) info.reads.emplace(read.type, read.version);
+    if (rebuilt) info.rebuilt_to = rebuilt->checkpoint;
+    return info;
 }
 
 std::vector<projection_info> projection_set::list() const {
     std::vector<projection_record> records;
-    const auto catalog = env_->find_table(catalog_name);
+    const auto catalog = source_.env->find_table(catalog_name);
     {
-        const storage::read_transaction txn(*env_);
+        const storage::read_transaction txn(*source_.env);
         records = list_projections(txn, *catalog);
     }
     std::vector<projection_info> found;
-    for (const auto& record : records) found.push_back(describe(record));
+    for (const auto& record : records) {
+        found.push_back(describe(record));
+        if (found.back().current) found.back().stale = reason_to_rest(record.name());
+    }
     return found;
 }
 
 std::optional<projection_info> projection_set::find(std::string_view name) const {
-    try {
-        std::optional<projection_record> record;
-        {
-            const storage::read_transaction txn(*env_);
-            record = require(txn, name);
-        }
-        return describe(*record);
-    } catch (const error& e) {
-        if (e.code() == errc::not_found) return std::nullopt;
-        throw;
+    const auto catalog = source_.env->find_table(catalog_name);
+    std::optional<projection_record> current;
+    if (catalog) {
+        const storage::read_transaction txn(*source_.env);
+        current = current_projection(txn, *catalog, name);
     }
+    if (!current) return std::nullopt;
+    auto info = describe(*current);
+    info.stale = reason_to_rest(name);
+    return info;
 }
 
-idem::state projection_set::state(std::string_view name) const {
-    projection_record record;
-    {
-        const storage::read_transaction txn(*env_);
-        record = require(txn, name);
+idem::state projection_set::state(std::string_view name,
+                                  std::optional<std::uint32_t> version) const {
+    const auto catalog = source_.env->find_table(catalog_name);
+    std::optional<projection_record> record;
+    if (catalog) {
+        const storage::read_transaction txn(*source_.env);
+        const auto current = current_projection(txn, *catalog, name);
+        record = version ? read_projection(txn, *catalog, catalog_key(name, *version)) : current;
+        if (!record && current) {
+            throw error(errc::stale,
+                        fmt::format("the store keeps version {} of projection {} and not {}; "
+                                    "rebuild it",
+                                    current->version(), name, *version));
+        }
     }
-    const auto rows = env_->find_table(state_table_name(record.name, record.version));
-    if (!rows) throw_unknown(name);
+    if (!record) throw_unknown(name);
     std::function<std::string(std::string_view)> printer;
-    if (const running* r = find_running(name)) printer = r->runner->fold().row_to_json;
-    const projection_place place{env_, *env_->find_table(catalog_name), *rows};
-    return make_state(place, record, std::move(printer));
+    if (const auto r = find_running(name); r && r->fold.version == record->version()) {
+        printer = r->fold.row_to_json;
+    }
+    return make_state(source_.env, *catalog, *record, std::move(printer));
 }
 
 void projection_set::begin(storage::write_transaction& txn) {
-    for (projection_runner* r : inline_) r->begin(txn);
+    taking_part_.clear();
+    for (const auto& r : inline_) {
+        try {
+            r->begin(txn);
+            taking_part_.push_back(r.get());
+        } catch (const error& e) {
+            // Dropped, or rebuilt by other code: no reason to refuse appends.
+            if (e.code() != errc::stale && e.code() != errc::not_found) throw;
+        }
+    }
 }
 
 void projection_set::batch(storage::write_transaction&, std::span<const event_view> events) {
     std::size_t done = 0;
     try {
-        for (; done < inline_.size(); ++done) inline_[done]->apply_batch(events);
+        for (; done < taking_part_.size(); ++done) taking_part_[done]->apply_batch(events);
     } catch (...) {
-        while (done > 0) inline_[--done]->undo_batch();
+        while (done > 0) taking_part_[--done]->undo_batch();
         throw;
     }
 }
 
 void projection_set::finish(storage::write_transaction& txn) {
-    for (projection_runner* r : inline_) r->finish(txn);
+    for (projection_runner* r : taking_part_) r->finish(txn);
 }
 
 void projection_set::follow(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-        const std::uint64_t ticket = env_->watch().ticket();
-        std::vector<projection_runner*> runners;
+        const std::uint64_t ticket = source_.env->watch().ticket();
+        std::vector<std::string> resting;
+        std::vector<std::shared_ptr<projection_runner>> runners;
         {
             const std::scoped_lock lock(mutex_);
             for (auto& [name, r] : running_) {
-                if (r.mode == projection_mode::background) runners.push_back(r.runner.get());
+                if (!r.runner) resting.push_back(name);
+                if (r.runner && r.mode == projection_mode::background) runners.push_back(r.runner);
             }
         }
-        for (projection_runner* r : runners) {
-            if (r->stands_on_failure()) continue;
+        // What fails is recorded in the catalog where it is the handler's; else (no space, for
+        // instance) it is met again when the store next changes, or a while later.
+        for (const auto& name : resting) {
             try {
+                wake(name);
+            } catch (const error&) {
+            }
+        }
+        for (const auto& r : runners) {
+            try {
+                if (r->stands_on_failure()) continue;
                 r->advance(everything, [&stop](std::uint64_t) { return !stop.stop_requested(); });
             } catch (const error&) {
-                // Recorded in the catalog where it is the handler's; else (no space, for instance)
-                // it is met again when the store next changes, or a while later.
             }
         }
-        if (!stop.stop_requested()) env_->watch().wait(ticket, std::chrono::seconds(10));
+        if (!stop.stop_requested()) source_.env->watch().wait(ticket, std::chrono::seconds(10));
     }
 }
 

@@ -1,9 +1,8 @@
 // The projections that run on one handle: inline ones within the commits of appends, background
-// ones by a thread, manual ones when asked.
+// ones by a thread, manual ones when asked. Those whose rows other code has made rest.
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,7 +20,7 @@ namespace idem {
 // Any thread.
 class projection_set final : public append_observer {
 public:
-    projection_set(std::shared_ptr<storage::environment> env, log_tables tables, unsigned threads);
+    projection_set(event_source source, unsigned threads);
     ~projection_set() override;
 
     void run(const projection& p, projection_mode mode);
@@ -29,10 +28,12 @@ public:
     bool wait_for(std::string_view name, std::uint64_t position,
                   std::chrono::milliseconds timeout) const;
     void skip_failed_event(std::string_view name, std::string_view reason);
+    // One that rests runs, if its rows are its own now.
+    void wake(std::string_view name);
 
     std::vector<projection_info> list() const;
     std::optional<projection_info> find(std::string_view name) const;
-    idem::state state(std::string_view name) const;
+    idem::state state(std::string_view name, std::optional<std::uint32_t> version) const;
 
     void begin(storage::write_transaction& txn) override;
     void batch(storage::write_transaction& txn, std::span<const event_view> events) override;
@@ -40,23 +41,30 @@ public:
 
 private:
     struct running {
+        projection fold;
         projection_mode mode;
-        std::unique_ptr<projection_runner> runner;
+        std::shared_ptr<projection_runner> runner = {};  // none: it rests
     };
 
-    void join_appends(projection_runner* added);
-    const running* find_running(std::string_view name) const;
+    std::optional<running> find_running(std::string_view name) const;
+    std::shared_ptr<projection_runner> make_runner(const projection& p) const;
+    void start(const std::string& name, const std::shared_ptr<projection_runner>& runner);
+    void join_appends(const std::shared_ptr<projection_runner>& added);
+    void start_follower();  // under the lock
+    std::uint64_t catch_up_inline(projection_runner& runner);
     projection_record require(const storage::transaction& txn, std::string_view name) const;
     projection_info describe(const projection_record& listed) const;
+    std::string reason_to_rest(std::string_view name) const;
     void follow(const std::stop_token& stop);
 
-    std::shared_ptr<storage::environment> env_;
-    log_tables tables_;
+    const event_source source_;
     const unsigned threads_;    // that replay independent rows
-    mutable std::mutex mutex_;  // guards running_; runners are never removed
+    mutable std::mutex mutex_;  // guards running_
     std::map<std::string, running, std::less<>> running_;
-    std::vector<projection_runner*> inline_;  // guarded by the write lock of the environment
-    std::jthread follower_;                   // last: stops before what it uses goes
+    // Both guarded by the write lock of the environment.
+    std::vector<std::shared_ptr<projection_runner>> inline_;
+    std::vector<projection_runner*> taking_part_;  // of them in this transaction
+    std::jthread follower_;                        // last: stops before what it uses goes
 };
 
 }  // namespace idem

@@ -82,6 +82,12 @@ void row_shard::clear() noexcept {
     bytes_ = 0;
 }
 
+void row_cache::use(storage::table table) noexcept {
+    for (row_shard& s : shards_) s.use(table);
+    table_ = table;
+    mark();
+}
+
 void row_cache::read_from(const storage::transaction* txn) noexcept {
     for (row_shard& s : shards_) s.read_from(txn);
 }
@@ -152,6 +158,12 @@ void row_cache::accept() noexcept {
 void row_cache::clear() noexcept {
     for (row_shard& s : shards_) s.clear();
     mark();
+}
+
+std::size_t row_cache::touched() const noexcept {
+    std::size_t rows = 0;
+    for (const row_shard& s : shards_) rows += s.touched().size();
+    return rows;
 }
 
 std::size_t row_cache::bytes() const noexcept {

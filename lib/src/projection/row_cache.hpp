@@ -36,6 +36,11 @@ class row_shard {
 public:
     explicit row_shard(storage::table table) : table_(table) {}
 
+    void use(storage::table table) noexcept {
+        clear();
+        table_ = table;
+    }
+
     // Rows not yet cached are read from here. Not owned; nullptr while there is none.
     void read_from(const storage::transaction* txn) noexcept { txn_ = txn; }
 
@@ -68,6 +73,7 @@ public:
     row_cache(storage::table table, std::size_t shards)
         : table_(table), shards_(shards, row_shard(table)) {}
 
+    void use(storage::table table) noexcept;  // another one from now on
     void read_from(const storage::transaction* txn) noexcept;
 
     slot& at(std::string_view key) override;
@@ -87,6 +93,7 @@ public:
 
     void clear() noexcept;  // forgets every row and change
     std::size_t bytes() const noexcept;
+    std::size_t touched() const noexcept;  // rows, since the last accept()
 
     // For those who work on all shards at once, a thread on each, and never undo.
     std::size_t shard_count() const noexcept { return shards_.size(); }

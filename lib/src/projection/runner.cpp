@@ -19,10 +19,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// A commit waits for the disk and writes every row that changed: gather this much between two.
-constexpr auto gather_time = std::chrono::seconds(2);
-constexpr std::size_t cache_bytes_max = 64 << 20;
-
 std::size_t shards_for(const projection& p, unsigned threads) {
     constexpr unsigned threads_max = 16;
     if (!p.keys_of) return 1;
@@ -30,73 +26,85 @@ std::size_t shards_for(const projection& p, unsigned threads) {
     return std::clamp(threads, 1U, threads_max);
 }
 
-projection_record new_record(const projection& p) {
-    projection_record record;
-    record.name = p.name;
-    record.version = p.version;
-    return record;
-}
-
 bool same_description(const projection_record& record, const projection& p) {
-    return record.keys == p.keys && record.order_insensitive == p.order_insensitive &&
+    return record.fingerprinted && record.order_insensitive == p.order_insensitive &&
            record.definition == p.definition;
 }
 
 }  // namespace
 
-projection_place prepare_projection(const std::shared_ptr<storage::environment>& env,
-                                    const projection& p) {
+std::optional<projection_place> prepare_projection(const std::shared_ptr<storage::environment>& env,
+                                                   const projection& p,
+                                                   const projection_identity& identity) {
     check_projection_name(p.name);
-    const std::string table_name = state_table_name(p.name, p.version);
-    const auto catalog = env->find_table(catalog_name);
-    const auto rows = env->find_table(table_name);
-    if (catalog && rows) {
-        const storage::read_transaction txn(*env);
-        const auto known = read_projection(txn, *catalog, p.name, p.version);
-        const auto current = current_projection(txn, *catalog, p.name);
-        if (known && current && current->version == p.version && same_description(*known, p)) {
-            return {env, *catalog, *rows};
+    const std::string key = catalog_key(p.name, p.version);
+    const auto place_of = [&](storage::table catalog, const projection_record& record,
+                              storage::table rows) {
+        return projection_place{env, catalog, key, record.slot, rows};
+    };
+    if (const auto catalog = env->find_table(catalog_name)) {
+        std::optional<projection_record> current;
+        {
+            const storage::read_transaction txn(*env);
+            current = current_projection(txn, *catalog, p.name);
+        }
+        if (current && !staleness(*current, identity).empty()) return std::nullopt;
+        if (current && same_description(*current, p)) {
+            const auto rows = env->find_table(state_table_name(p.name, p.version, current->slot));
+            if (rows) return place_of(*catalog, *current, *rows);
         }
     }
-    projection_place place{env, {}, {}};
+    std::optional<projection_place> place;
     storage::write(*env, [&](storage::write_transaction& txn) {
-        place.catalog = txn.open_table(catalog_name);
-        place.rows = txn.open_table(table_name);
-        auto record =
-            read_projection(txn, place.catalog, p.name, p.version).value_or(new_record(p));
-        record.keys = p.keys;
+        const storage::table catalog = txn.open_table(catalog_name);
+        const auto current = current_projection(txn, catalog, p.name);
+        place.reset();
+        if (current && !staleness(*current, identity).empty()) return;
+        projection_record record = current.value_or(projection_record{});
+        const auto rows = txn.open_table(state_table_name(p.name, p.version, record.slot));
+        if (!current) {
+            record.registered = next_registration(txn, catalog);
+            // What a version of that name has left that was dropped.
+            if (txn.stats(rows).entries > 0) txn.clear_table(rows);
+        }
+        record.made_by = identity;
+        record.fingerprinted = true;
         record.order_insensitive = p.order_insensitive;
         record.definition = p.definition;
-        std::uint64_t latest = 0;
-        for (const auto& other : list_projections(txn, place.catalog)) {
-            latest = std::max(latest, other.registered);
-        }
-        record.registered = latest + 1;
-        write_projection(txn, place.catalog, record);
+        write_projection(txn, catalog, key, record);
+        place = place_of(catalog, record, rows);
     });
     return place;
 }
 
-projection_runner::projection_runner(projection p, projection_place place,
-                                     std::shared_ptr<storage::environment> events,
-                                     log_tables tables, unsigned threads)
+projection_runner::projection_runner(projection p, const registered_schemas& known,
+                                     projection_place place, event_source source, unsigned threads,
+                                     runner_limits limits)
     : projection_(std::move(p)),
+      identity_(identity_of(projection_, known)),
       place_(std::move(place)),
-      events_(std::move(events)),
-      tables_(tables),
-      cache_(place_.rows, shards_for(projection_, threads)) {}
+      source_(std::move(source)),
+      limits_(limits),
+      cache_(place_.rows, shards_for(projection_, threads)) {
+    const auto reads = versions_read(projection_, known);
+    check_upcasters(reads, projection_.upcasters, known);
+    if (reads.empty() && !projection_.reads_json) return;
+    payloads_ =
+        std::make_unique<payload_reader>(reads, projection_.reads_json, projection_.upcasters);
+}
 
 void projection_runner::apply(const event_view& e) {
     if (!handles(projection_, e.type())) return;
     const auto failed = [&](std::string_view cause) {
         return error(errc::handler_failed,
-                     fmt::format("projection {}@{} failed on event {} ({}) at position {}: {}",
-                                 projection_.name, projection_.version, to_string(e.id()), e.type(),
-                                 e.position(), cause),
+                     fmt::format("projection {} failed on event {} ({}) at position {}: {}",
+                                 versioned(projection_.name, projection_.version),
+                                 to_string(e.id()), e.type(), e.position(), cause),
                      {.position = e.position()});
     };
     try {
-        projection_.apply(e, cache_);
+        arena_.clear();
+        projection_.apply(payloads_ ? payloads_->read(e, arena_) : e, cache_);
         cache_.check_touched();
     } catch (const std::exception& cause) {
         throw failed(cause.what());
@@ -105,20 +113,38 @@ void projection_runner::apply(const event_view& e) {
     }
 }
 
-void projection_runner::reload(const storage::transaction& txn) {
-    auto record = read_projection(txn, place_.catalog, projection_.name, projection_.version);
+bool projection_runner::reload(const storage::transaction& txn) {
+    const std::string name = versioned(projection_.name, projection_.version);
+    auto record = read_projection(txn, place_.catalog, place_.key);
     if (!record) {
-        throw error(errc::corrupt,
-                    fmt::format("the catalog has lost projection {}@{}; run it again to rebuild it",
-                                projection_.name, projection_.version));
+        throw error(errc::not_found,
+                    fmt::format("projection {} was dropped; run it again to make it anew", name));
+    }
+    if (const auto why = staleness(*record, identity_); !why.empty()) {
+        throw error(errc::stale, fmt::format("projection {} is stale: {}", name, why));
+    }
+    if (record->slot != place_.slot) {
+        place_.slot = record->slot;
+        return false;
     }
     const bool ours = record->checkpoint == record_.checkpoint && record->digest == record_.digest;
     if (!ours || full()) cache_.clear();
     loaded_ = record_ = std::move(*record);
+    return true;
+}
+
+void projection_runner::follow_rows(storage::table rows) noexcept {
+    place_.rows = rows;
+    cache_.use(rows);
 }
 
 bool projection_runner::full() const noexcept {
-    return cache_.bytes() > cache_bytes_max;
+    return cache_.bytes() > limits_.cache_bytes;
+}
+
+bool projection_runner::enough(time_point end, std::uint64_t position) {
+    stopped_ = go_on_ && *go_on_ && !(*go_on_)(position);
+    return stopped_ || clock::now() >= end || full() || cache_.touched() >= limits_.rows;
 }
 
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
@@ -133,27 +159,33 @@ projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
 std::optional<projection_runner::slice_result> projection_runner::gather_keyed(std::uint64_t to) {
     std::uint64_t head = 0;
     {
-        const storage::read_transaction txn(*events_);
-        head = head_of(txn, tables_);
+        const storage::read_transaction txn(*source_.env);
+        head = head_of(txn, source_.tables);
+        if (payloads_) payloads_->know(source_.schemas->get(txn));
     }
     const std::uint64_t last = std::min(to, head);
     if (last <= record_.checkpoint) return slice_result{false, record_.checkpoint, 0, {}};
-    const auto end = clock::now() + gather_time;
+    const auto end = clock::now() + limits_.time;
     const auto done =
-        replay_keyed(projection_, {*events_, tables_, *place_.env}, cache_, record_.checkpoint + 1,
-                     last, [&] { return clock::now() >= end || full(); });
+        replay_keyed(projection_, {*source_.env, source_.tables, *place_.env, payloads_.get()},
+                     cache_, record_.checkpoint + 1, last,
+                     [&](std::uint64_t position) { return enough(end, position); });
     if (!done) return std::nullopt;
     return slice_result{*done < last, *done, 0, {}};
 }
 
 projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t to) {
     slice_result slice{false, record_.checkpoint, 0, {}};
-    const auto end = clock::now() + gather_time;
-    const auto pass = make_pass(tables_, {.from = record_.checkpoint + 1, .to = to});
-    const bool shared = events_ == place_.env;
+    const auto end = clock::now() + limits_.time;
+    const bool shared = source_.env == place_.env;
+    std::unique_ptr<log_pass> pass;
     do {
         // Rows are read in later snapshots than the checkpoint; commit() refuses if that mattered.
-        const storage::read_transaction events(*events_);
+        const storage::read_transaction events(*source_.env);
+        if (payloads_) payloads_->know(source_.schemas->get(events));
+        if (!pass) {
+            pass = make_pass(source_.tables, {.from = record_.checkpoint + 1, .to = to});
+        }
         std::optional<storage::read_transaction> rows;
         if (!shared) rows.emplace(*place_.env);
         cache_.read_from(shared ? &events : &*rows);
@@ -171,24 +203,24 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
             return true;
         });
         cache_.read_from(nullptr);
-    } while (slice.more && clock::now() < end && !full());
+    } while (slice.more && !enough(end, slice.checkpoint));
     return slice;
 }
 
 void projection_runner::write(storage::write_transaction& txn, projection_record next) {
     using hash::operator+;
     next.digest = next.digest + cache_.write(txn);
-    write_projection(txn, place_.catalog, next);
+    write_projection(txn, place_.catalog, place_.key, next);
     written_ = std::move(next);
 }
 
 bool projection_runner::commit(const slice_result& slice) {
     bool ours = true;
     storage::write(*place_.env, [&](storage::write_transaction& txn) {
-        const auto current =
-            read_projection(txn, place_.catalog, projection_.name, projection_.version);
+        const auto current = read_projection(txn, place_.catalog, place_.key);
         ours = current && current->checkpoint == record_.checkpoint &&
-               current->digest == record_.digest;
+               current->digest == record_.digest && current->slot == place_.slot &&
+               staleness(*current, identity_).empty();
         if (!ours) return;
         projection_record next = *current;
         next.checkpoint = slice.checkpoint;
@@ -206,14 +238,23 @@ bool projection_runner::commit(const slice_result& slice) {
     return ours;
 }
 
-std::uint64_t projection_runner::advance(std::uint64_t to,
-                                         const std::function<bool(std::uint64_t)>& go_on) {
+std::uint64_t projection_runner::advance(std::uint64_t to, const watch_work& go_on) {
     const std::scoped_lock lock(mutex_);
+    go_on_ = &go_on;
+    stopped_ = false;
     try {
         for (;;) {
+            bool found = false;
             {
                 const storage::read_transaction txn(*place_.env);
-                reload(txn);
+                found = reload(txn);
+            }
+            if (!found) {
+                follow_rows(place_.env
+                                ->find_table(state_table_name(projection_.name, projection_.version,
+                                                              place_.slot))
+                                .value());
+                continue;
             }
             const slice_result slice = gather(to);
             const bool nothing =
@@ -223,8 +264,8 @@ std::uint64_t projection_runner::advance(std::uint64_t to,
                 throw error(errc::handler_failed, slice.failure,
                             {.position = slice.failed_position});
             }
-            if (go_on && !go_on(record_.checkpoint)) return record_.checkpoint;
-            if (!slice.more) return record_.checkpoint;
+            if (go_on && !stopped_) stopped_ = !go_on(record_.checkpoint);
+            if (!slice.more || stopped_) return record_.checkpoint;
         }
     } catch (...) {
         cache_.clear();
@@ -232,7 +273,7 @@ std::uint64_t projection_runner::advance(std::uint64_t to,
     }
 }
 
-void projection_runner::begin(storage::write_transaction& txn, bool retry) {
+bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_point deadline) {
     if (finished_) {  // then that transaction was committed or not: reload() finds out
         cache_.accept();
         record_ = written_;
@@ -240,14 +281,19 @@ void projection_runner::begin(storage::write_transaction& txn, bool retry) {
         cache_.clear();
     }
     finished_ = false;
-    reload(txn);
+    if (!reload(txn)) {
+        follow_rows(
+            txn.open_table(state_table_name(projection_.name, projection_.version, place_.slot)));
+        reload(txn);
+    }
+    if (payloads_) payloads_->know(source_.schemas->get(txn));
     cache_.read_from(&txn);
     if (retry) {
         record_.failed_position = 0;
         record_.failure.clear();
     }
-    if (!record_.failure.empty()) return;
-    const auto pass = make_pass(tables_, {.from = record_.checkpoint + 1});
+    if (!record_.failure.empty()) return true;
+    const auto pass = make_pass(source_.tables, {.from = record_.checkpoint + 1});
     const auto step = [&](const event_view& e) {
         cache_.mark();
         try {
@@ -262,13 +308,16 @@ void projection_runner::begin(storage::write_transaction& txn, bool retry) {
         return true;
     };
     while (pass->run(txn, step)) {
+        if (clock::now() >= deadline) return false;
     }
+    return true;
 }
 
 void projection_runner::apply_batch(std::span<const event_view> events) {
     batch_start_ = record_.checkpoint;
     cache_.mark();
     if (!record_.failure.empty() || events.empty()) return;
+    if (payloads_) payloads_->learn(events);
     try {
         for (const event_view& e : events) apply(e);
     } catch (...) {
@@ -285,7 +334,7 @@ void projection_runner::undo_batch() noexcept {
 
 bool projection_runner::stands_on_failure() const {
     const storage::read_transaction txn(*place_.env);
-    const auto record = read_projection(txn, place_.catalog, projection_.name, projection_.version);
+    const auto record = read_projection(txn, place_.catalog, place_.key);
     return record && !record->failure.empty();
 }
 

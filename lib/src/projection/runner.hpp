@@ -1,6 +1,7 @@
 // One projection at work: applies events to its rows, and commits rows and checkpoint together.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,28 +12,50 @@
 #include "log/index.hpp"
 #include "projection/catalog.hpp"
 #include "projection/row_cache.hpp"
+#include "schema/payload_reader.hpp"
+#include "schema/registry.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
 
-// Where a projection's rows and catalog entry live: the store's own environment, or a scratch one.
+// Where a projection's events come from.
+struct event_source {
+    std::shared_ptr<storage::environment> env;
+    log_tables tables;
+    std::shared_ptr<const schema_registry> schemas;
+};
+
+// Where a projection's rows and catalog entry live: the store's own environment, or another.
 struct projection_place {
     std::shared_ptr<storage::environment> env;
     storage::table catalog;
+    std::string key;  // of the catalog entry
+    std::uint8_t slot = 0;
     storage::table rows;
 };
 
-// Finds or makes the rows' table and the catalog entry, which becomes the current version of its
-// name.
-projection_place prepare_projection(const std::shared_ptr<storage::environment>& env,
-                                    const projection& p);
+// Finds the rows of a projection and its catalog entry, or makes them where the name is new.
+// Nullopt where the current rows of that name were made by other code.
+std::optional<projection_place> prepare_projection(const std::shared_ptr<storage::environment>& env,
+                                                   const projection& p,
+                                                   const projection_identity& identity);
+
+// How much is gathered between two commits.
+struct runner_limits {
+    // A commit waits for the disk and writes every row that changed, so they are far apart.
+    std::chrono::steady_clock::duration time = std::chrono::seconds(2);
+    std::size_t cache_bytes = 64 << 20;
+    std::size_t rows = ~std::size_t{0};  // changed ones, beyond which no further event is taken in
+};
+
+// What is asked of a long work now and then, with the position reached: whether to go on.
+using watch_work = std::function<bool(std::uint64_t position)>;
 
 class projection_runner {
 public:
-    // `threads` fold rows that are independent; 0: one a core.
-    projection_runner(projection p, projection_place place,
-                      std::shared_ptr<storage::environment> events, log_tables tables,
-                      unsigned threads);
+    // `known` is what the fold reads by; `threads` fold rows that are independent, 0: one a core.
+    projection_runner(projection p, const registered_schemas& known, projection_place place,
+                      event_source source, unsigned threads, runner_limits limits = {});
 
     const projection& fold() const noexcept { return projection_; }
     const projection_place& place() const noexcept { return place_; }
@@ -40,18 +63,22 @@ public:
     // Applies the events up to `to` or the head, whichever comes first, with commits now and then;
     // returns the checkpoint. Agrees with other runners of the same rows, in this process or
     // others: who comes second takes over what the first has committed. On a throwing handler the
-    // events before it are committed, the failure is recorded, and handler_failed is thrown. One
-    // thread at a time; others wait.
-    std::uint64_t advance(std::uint64_t to, const std::function<bool(std::uint64_t)>& go_on = {});
+    // events before it are committed, the failure is recorded, and handler_failed is thrown. Throws
+    // stale where other code has made the rows since, not_found where they were dropped. One thread
+    // at a time; others wait.
+    std::uint64_t advance(std::uint64_t to, const watch_work& go_on = {});
 
-    // Part of an append's transaction. A runner is used in this way or by advance(), never by both.
-    // begin() brings the rows up to the log's end; an event that fails there is recorded, and the
-    // projection then stands before it, while appends go on, until a begin() with `retry`.
-    void begin(storage::write_transaction& txn, bool retry = false);
+    // Part of an append's transaction. A runner is used in this way or by advance(), not by both at
+    // once. begin() brings the rows up to the log's end and returns true, or false where the
+    // deadline came first; an event that fails there is recorded, and the projection then stands
+    // before it, while appends go on, until a begin() with `retry`. Throws as advance().
+    using time_point = std::chrono::steady_clock::time_point;
+    bool begin(storage::write_transaction& txn, bool retry = false,
+               time_point deadline = time_point::max());
     void apply_batch(std::span<const event_view> events);  // throws handler_failed, nothing applied
     void undo_batch() noexcept;                            // the last one
     void finish(storage::write_transaction& txn);
-    const std::string& failure() const noexcept { return record_.failure; }  // after finish()
+    const projection_record& record() const noexcept { return record_; }  // after finish()
 
     bool stands_on_failure() const;  // as the catalog says
 
@@ -65,7 +92,9 @@ private:
 
     void apply(const event_view& e);  // throws handler_failed
     bool full() const noexcept;
-    void reload(const storage::transaction& txn);
+    bool reload(const storage::transaction& txn);  // false: the rows are in another table now
+    void follow_rows(storage::table rows) noexcept;
+    bool enough(time_point end, std::uint64_t position);
     slice_result gather(std::uint64_t to);
     std::optional<slice_result> gather_keyed(std::uint64_t to);
     slice_result gather_in_order(std::uint64_t to);
@@ -73,11 +102,16 @@ private:
     void write(storage::write_transaction& txn, projection_record next);
 
     projection projection_;
+    projection_identity identity_;
     projection_place place_;
-    std::shared_ptr<storage::environment> events_;
-    log_tables tables_;
+    event_source source_;
+    const runner_limits limits_;
+    std::unique_ptr<payload_reader> payloads_;  // none where events are given as stored
+    payload_arena arena_;
 
     std::mutex mutex_;
+    const watch_work* go_on_ = nullptr;  // of the advance() under way
+    bool stopped_ = false;               // by it
     row_cache cache_;
     projection_record loaded_;       // as it was found on disk
     projection_record record_;       // as it is to become

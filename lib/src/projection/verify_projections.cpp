@@ -32,12 +32,13 @@ state_digest digest_of_rows(const storage::transaction& txn, storage::table rows
 std::optional<projection_record> check_rows(storage::environment& env, const log_tables& tables,
                                             std::uint64_t head, const projection_record& listed,
                                             finding_list& found) {
-    const std::string subject = fmt::format("{}@{}", listed.name, listed.version);
-    const auto rows = env.find_table(state_table_name(listed.name, listed.version));
+    const std::string subject = versioned(listed.name(), listed.version());
+    const auto rows =
+        env.find_table(state_table_name(listed.name(), listed.version(), listed.slot));
     const auto catalog = env.find_table(catalog_name);
     const storage::read_transaction txn(env);
-    auto record = read_projection(txn, *catalog, listed.name, listed.version);
-    if (!record) return std::nullopt;  // dropped since
+    auto record = read_projection(txn, *catalog, catalog_key(listed.name(), listed.version()));
+    if (!record || record->slot != listed.slot) return std::nullopt;  // dropped or rebuilt since
     // The head was read before; appends and inline projections may have gone on since.
     const std::uint64_t now = std::max(head, head_of(txn, tables));
     if (record->checkpoint > now) {
@@ -57,13 +58,13 @@ std::optional<projection_record> check_rows(storage::environment& env, const log
     return std::nullopt;
 }
 
-void compare_with_replay(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
-                         const projection& p, const projection_record& record,
-                         finding_list& found) {
-    const std::string subject = fmt::format("{}@{}", record.name, record.version);
+void compare_with_replay(const event_source& source, const projection& p,
+                         const projection_record& record, finding_list& found) {
+    const std::string subject = versioned(record.name(), record.version());
     if (!record.skipped.empty()) return;  // a replay would not skip what a person did
+    if (!staleness(record, identity_of(p, *source.schemas->get())).empty()) return;  // other code
     try {
-        const state replayed = replay_log(env, tables, p, record.checkpoint, 0, {});
+        const state replayed = replay_log(source, p, record.checkpoint, 0);
         if (replayed.digest() == record.digest) return;
     } catch (const error& e) {
         if (e.code() == errc::corrupt) return;  // the walk of the log has told of it
@@ -86,16 +87,17 @@ void verify_projections(const std::shared_ptr<storage::environment>& env, const 
         const storage::read_transaction txn(*env);
         records = list_projections(txn, *catalog);
     }
+    const event_source source{env, tables, std::make_shared<const schema_registry>(env, tables)};
     for (const projection_record& listed : records) {
         if (found.full()) return;
         const auto record = check_rows(*env, tables, head, listed, found);
         if (!record) continue;
         const auto given = std::find_if(
             options.projections.begin(), options.projections.end(), [&](const projection& p) {
-                return p.name == record->name && p.version == record->version;
+                return p.name == record->name() && p.version == record->version();
             });
         if (given != options.projections.end()) {
-            compare_with_replay(env, tables, *given, *record, found);
+            compare_with_replay(source, *given, *record, found);
         }
     }
 }

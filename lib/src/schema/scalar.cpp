@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/json_number.hpp"
 #include "base/text.hpp"
 
 namespace idem {
@@ -52,7 +53,25 @@ Real read_real(const raw_value& value) {
     return number;
 }
 
-std::uint64_t read_integer(base_type base, std::string_view text) {
+// "5.0" and "5e0" are the integer 5 in another spelling; what is no integer is left as it is.
+std::string plain_integer(std::string_view number) {
+    constexpr std::size_t digits_max = 20;
+    if (number.find_first_of(".eE") == std::string_view::npos) return std::string(number);
+    const std::string canonical = json::canonical_number(number);
+    const auto e = canonical.find('e');
+    std::size_t zeros = 0;
+    if (e != std::string::npos) {
+        const char* const end = canonical.data() + canonical.size();
+        const auto parsed = std::from_chars(canonical.data() + e + 1, end, zeros);
+        if (parsed.ec != std::errc() || parsed.ptr != end || zeros > digits_max) {
+            return std::string(number);
+        }
+    }
+    return canonical.substr(0, e) + std::string(zeros, '0');
+}
+
+std::uint64_t read_integer(base_type base, std::string_view given) {
+    const std::string text = plain_integer(given);
     const char* end = text.data() + text.size();
     const unsigned width = 8 * size_of(base);
     if (is_signed(base)) {
@@ -68,7 +87,7 @@ std::uint64_t read_integer(base_type base, std::string_view text) {
         const std::uint64_t max = std::numeric_limits<std::uint64_t>::max() >> (64 - width);
         if (fault == std::errc() && stop == end && number <= max) return number;
     }
-    refuse(fmt::format("is {}, where it must be an integer of {} bits{}", text, width,
+    refuse(fmt::format("is {}, where it must be an integer of {} bits{}", given, width,
                        is_signed(base) ? "" : ", not negative"));
 }
 

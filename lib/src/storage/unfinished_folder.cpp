@@ -1,14 +1,10 @@
 #include "storage/unfinished_folder.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <utility>
 #include <vector>
 
 #include "storage/handles.hpp"
@@ -19,23 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int names_max = 10'000;  // that live processes may hold at once
-
-// Takes the lock of a folder; -1 where somebody else holds it, or the folder is gone. The system
-// gives it back when the process dies, in whatever container it ran.
-int lock_folder(const fs::path& folder) {
-    const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return -1;
-    // It may have been moved to its place meanwhile, and another have its name.
-    struct stat locked {};
-    struct stat named {};
-    if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &locked) == 0 &&
-        ::stat(folder.c_str(), &named) == 0 && locked.st_dev == named.st_dev &&
-        locked.st_ino == named.st_ino) {
-        return file;
-    }
-    ::close(file);
-    return -1;
-}
 
 std::string prefix_of(const fs::path& target) {
     return target.filename().string() + ".unfinished-";
@@ -62,10 +41,8 @@ void remove_leftovers(const fs::path& target) {
         if (is_unfinished(i->path(), prefix)) found.push_back(i->path());
     }
     for (const fs::path& folder : found) {
-        const int lock = lock_folder(folder);
-        if (lock < 0) continue;  // somebody is at it
-        fs::remove_all(folder, failed);
-        ::close(lock);
+        const auto lock = folder_lock::take(folder);
+        if (lock) fs::remove_all(folder, failed);  // else somebody is at it
     }
 }
 
@@ -84,10 +61,11 @@ unfinished_folder::unfinished_folder(const fs::path& target) : target_(place_of(
                                 target.string(), target_.parent_path().string()));
     }
     remove_leftovers(target_);
-    for (int number = 0; lock_ < 0; ++number) {
+    for (int number = 0; !lock_; ++number) {
         path_ = target_.parent_path() / fmt::format("{}{}", prefix_of(target_), number);
         if (::mkdir(path_.c_str(), 0777) == 0) {
-            lock_ = lock_folder(path_);  // or somebody took it for a leftover: the next number
+            lock_ =
+                folder_lock::take(path_);  // or somebody took it for a leftover: the next number
         } else if (errno != EEXIST) {
             throw_fault(target_, errno, "making a folder beside it");
         }
@@ -98,7 +76,6 @@ unfinished_folder::unfinished_folder(const fs::path& target) : target_(place_of(
 unfinished_folder::~unfinished_folder() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
-    ::close(lock_);
 }
 
 bool unfinished_folder::move_to_target() {

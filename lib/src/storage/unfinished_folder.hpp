@@ -2,6 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+
+#include "storage/folder_lock.hpp"
 
 namespace idem::storage {
 
@@ -22,7 +25,7 @@ public:
 private:
     std::filesystem::path target_;
     std::filesystem::path path_;
-    int lock_ = -1;
+    std::optional<folder_lock> lock_;
 };
 
 }  // namespace idem::storage

@@ -1,0 +1,89 @@
+#include "projection/identity.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "schema/payload_reader.hpp"
+
+namespace idem {
+namespace {
+
+std::uint64_t hash_of_upcasters(const registered_schemas& known, const upcasters& steps,
+                                std::string_view type, std::uint32_t to) {
+    std::string definitions;
+    for (const auto from : known.upcast_versions(type)) {
+        if (from < to && !steps.find(type, from)) {
+            definitions += known.upcaster(type, from)->definition();
+        }
+    }
+    return definitions.empty() ? 0 : hash::of_bytes(definitions);
+}
+
+std::string told(const std::string& code) {
+    return code.empty() ? "unnamed code" : "code " + text::shown(code);
+}
+
+const read_version* find(const std::vector<read_version>& reads, std::string_view type) {
+    const auto found = std::find_if(reads.begin(), reads.end(),
+                                    [type](const read_version& r) { return r.type == type; });
+    return found == reads.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+projection_identity identity_of(const projection& p, const registered_schemas& known) {
+    projection_identity identity{p.name, p.version, p.keys, p.code, {}};
+    for (const auto& [type, version] : versions_read(p, known)) {
+        identity.reads.push_back(
+            {type, version, hash_of_upcasters(known, p.upcasters, type, version)});
+    }
+    // What a projection reads because the store knows it is not worth a word while it is the first.
+    if (p.reads_json) {
+        std::erase_if(identity.reads, [&](const read_version& r) {
+            return r.version <= 1 && !p.reads.contains(r.type);
+        });
+    }
+    return identity;
+}
+
+std::string fingerprint_of(const projection_identity& identity) {
+    std::string text = fmt::format("{}@{}\n{}\n{}\n", identity.name, identity.version,
+                                   static_cast<int>(identity.keys), identity.code);
+    for (const auto& r : identity.reads) {
+        text += fmt::format("{}\n{}\n{}\n", r.type, r.version, r.upcasters);
+    }
+    return to_string(hash::of_row("", text));
+}
+
+std::string difference_between(const projection_identity& kept, const projection_identity& wanted) {
+    if (kept.version != wanted.version) {
+        return fmt::format("the rows are of version {}, and version {} runs", kept.version,
+                           wanted.version);
+    }
+    if (kept.keys != wanted.keys) return "its keys are of another kind";
+    if (kept.code != wanted.code) {
+        return fmt::format("the rows were made by {}, and {} runs", told(kept.code),
+                           told(wanted.code));
+    }
+    for (const auto& r : wanted.reads) {
+        const auto* const before = find(kept.reads, r.type);
+        if (!before || before->version != r.version) {
+            return fmt::format("the rows were made with version {} of {}, and version {} is read",
+                               before ? before->version : 1, text::shown(r.type), r.version);
+        }
+        if (before->upcasters != r.upcasters) {
+            return fmt::format("the upcasters of {} have changed", text::shown(r.type));
+        }
+    }
+    for (const auto& r : kept.reads) {
+        if (find(wanted.reads, r.type)) continue;
+        return fmt::format("the rows were made with version {} of {}, which is not read any more",
+                           r.version, text::shown(r.type));
+    }
+    return {};
+}
+
+}  // namespace idem

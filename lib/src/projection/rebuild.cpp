@@ -1,0 +1,400 @@
+#include "projection/rebuild.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+
+#include "base/hash.hpp"
+#include "idem/error.hpp"
+#include "log/catalog.hpp"
+#include "log/check.hpp"
+#include "storage/cursor.hpp"
+#include "storage/file_watch.hpp"
+
+namespace idem {
+namespace {
+
+namespace fs = std::filesystem;
+using clock = std::chrono::steady_clock;
+using phase = rebuild_progress::phase;
+
+// How long one commit may hold the writer, and what it may write.
+constexpr auto hold_time = std::chrono::milliseconds(20);
+constexpr std::size_t hold_bytes = 2 << 20;
+constexpr std::size_t hold_rows = 4096;
+
+// Holds a rate of events, in steps short enough that it can be stopped in between.
+class pace {
+public:
+    explicit pace(std::uint64_t per_second) : per_second_(per_second) {}
+
+    // How far to go in the next step.
+    std::uint64_t limit(std::uint64_t position) const {
+        if (per_second_ == 0) return std::numeric_limits<std::uint64_t>::max();
+        return position + std::max<std::uint64_t>(per_second_ / 10, 1);
+    }
+    void wait(std::uint64_t position) {
+        if (per_second_ == 0) return;
+        if (!first_) first_ = position;
+        const double due =
+            static_cast<double>(position - *first_) / static_cast<double>(per_second_);
+        const auto end = start_ + std::chrono::duration<double>(due);
+        std::this_thread::sleep_until(std::chrono::time_point_cast<clock::duration>(end));
+    }
+
+private:
+    const std::uint64_t per_second_;
+    std::optional<std::uint64_t> first_;
+    const clock::time_point start_ = clock::now();
+};
+
+std::string folder_name(const projection& p) {
+    constexpr std::size_t shown_max = 64;
+    const std::string name = versioned(p.name, p.version);
+    return fmt::format("rebuild-{}-{:016x}", name.substr(0, shown_max), hash::of_bytes(name));
+}
+
+class projection_rebuild {
+public:
+    projection_rebuild(const event_source& source, const projection& p, unsigned threads,
+                       const rebuild_options& options)
+        : source_(source),
+          env_(*source.env),
+          fold_(p),
+          known_(source.schemas->get()),
+          identity_(identity_of(p, *known_)),
+          threads_(threads),
+          options_(options),
+          folder_(env_.folder() / folder_name(p)),
+          key_(rebuild_key(p.name, p.version)),
+          catalog_(env_.find_table(catalog_name).value()),
+          pace_(options.events_per_second_max) {}
+
+    rebuild_result run();
+    void discard();  // what it has left, so that the next one starts anew
+
+private:
+    std::optional<projection_record> pending() const;
+    bool tell(phase now, std::uint64_t position, std::uint64_t whole) const {
+        return !options_.progress || options_.progress({now, position, whole});
+    }
+    std::uint64_t head() const {
+        const storage::read_transaction txn(env_);
+        return head_of(txn, source_.tables);
+    }
+    std::shared_ptr<storage::environment> open_scratch();
+    bool replay_and_load();
+    bool advance(projection_runner& runner, phase now);
+    bool load(storage::environment& scratch, const projection_place& from);
+    void announce(const projection_record& made);
+    bool load_step(storage::environment& scratch, storage::table from, std::uint64_t& done);
+    bool catch_up_and_swap();
+    bool swap_step(projection_runner& runner);
+    void put_in_place(storage::write_transaction& txn, projection_record record);
+    void clear_up();
+
+    const event_source source_;
+    storage::environment& env_;
+    const projection& fold_;
+    const std::shared_ptr<const registered_schemas> known_;
+    const projection_identity identity_;
+    const unsigned threads_;
+    const rebuild_options& options_;
+    const fs::path folder_;
+    const std::string key_;
+    const storage::table catalog_;
+    pace pace_;
+    std::optional<storage::folder_lock> lock_;
+    storage::table rows_;
+    std::uint8_t slot_ = 0;
+    std::optional<std::uint8_t> left_;  // slot of the rows that were replaced
+    rebuild_result result_;
+};
+
+rebuild_result projection_rebuild::run() {
+    check_projection_name(fold_.name);
+    open_scratch();  // and lock it
+    if (!options_.resume) discard();
+    auto found = pending();
+    if (found && (!staleness(*found, identity_).empty() || found->checkpoint > head())) {
+        found.reset();  // of other code, or of another log
+    }
+    if (!found || found->loading) {
+        if (!replay_and_load()) {
+            result_.complete = false;
+            return result_;
+        }
+    } else {
+        slot_ = found->slot;
+        rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
+    }
+    result_.complete = catch_up_and_swap();
+    if (result_.complete) clear_up();
+    return result_;
+}
+
+void projection_rebuild::discard() {
+    storage::write(env_, [&](storage::write_transaction& txn) { txn.erase(catalog_, key_); });
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+    lock_.reset();
+}
+
+std::optional<projection_record> projection_rebuild::pending() const {
+    const storage::read_transaction txn(env_);
+    return read_projection(txn, catalog_, key_);
+}
+
+std::shared_ptr<storage::environment> projection_rebuild::open_scratch() {
+    storage::environment_options options;
+    options.allow_network_file_system = true;  // the store's own was allowed
+    constexpr int attempts_max = 10;
+    for (int attempt = 0; attempt < attempts_max; ++attempt) {
+        storage::environment::create(folder_, options, [](storage::write_transaction& txn) {
+            txn.open_table(catalog_name);
+        });
+        if (!lock_) lock_ = storage::folder_lock::take(folder_);
+        if (!lock_) break;
+        auto scratch = storage::environment::open(folder_, options);
+        const auto catalog = scratch->find_table(catalog_name).value();
+        std::optional<projection_record> record;
+        {
+            const storage::read_transaction txn(*scratch);
+            record = read_projection(txn, catalog, catalog_key(fold_.name, fold_.version));
+        }
+        const bool ours =
+            !record || (staleness(*record, identity_).empty() && record->checkpoint <= head());
+        if (ours) return scratch;
+        scratch.reset();
+        fs::remove_all(folder_);
+        lock_.reset();
+    }
+    throw error(errc::busy, fmt::format("projection {} is being rebuilt by somebody else: {} is "
+                                        "locked",
+                                        versioned(fold_.name, fold_.version), folder_.string()));
+}
+
+bool projection_rebuild::replay_and_load() {
+    const auto scratch = open_scratch();
+    const auto place = prepare_projection(scratch, fold_, identity_);
+    {
+        runner_limits limits;
+        limits.cache_bytes = options_.memory_bytes_max;
+        projection_runner runner(fold_, *known_, *place, source_, threads_, limits);
+        if (!advance(runner, phase::replay)) return false;
+    }
+    return load(*scratch, *place);
+}
+
+// To the head, however far it has moved meanwhile, until what is left is little.
+bool projection_rebuild::advance(projection_runner& runner, phase now) {
+    constexpr std::uint64_t little = 1000;
+    std::uint64_t position = 0;
+    {
+        const storage::read_transaction txn(*runner.place().env);
+        position = read_projection(txn, runner.place().catalog, runner.place().key)->checkpoint;
+    }
+    for (std::uint64_t end = head();;) {
+        bool go_on = true;
+        const auto told = clock::now();
+        position = runner.advance(std::min(end, pace_.limit(position)),
+                                  [&, last = told](std::uint64_t reached) mutable {
+                                      constexpr auto often = std::chrono::milliseconds(100);
+                                      if (clock::now() - last < often) return true;
+                                      last = clock::now();
+                                      return go_on = tell(now, reached, end);
+                                  });
+        if (!go_on || !tell(now, position, end)) return false;
+        pace_.wait(position);
+        if (position < end) continue;
+        end = head();
+        if (end - position <= little) return true;
+    }
+}
+
+// ---- load
+
+// Whose rows are loaded, so that no other rows are taken for them after a crash.
+void projection_rebuild::announce(const projection_record& made) {
+    const auto found = pending();
+    const bool same = found && found->loading && found->made_by == identity_ &&
+                      found->checkpoint == made.checkpoint && found->digest == made.digest;
+    if (same) {
+        slot_ = found->slot;
+        rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
+        return;
+    }
+    storage::write(env_, [&](storage::write_transaction& txn) {
+        const auto kept = read_projection(txn, catalog_, catalog_key(fold_.name, fold_.version));
+        slot_ = kept && kept->slot == 0 ? 1 : 0;
+        rows_ = txn.open_table(state_table_name(fold_.name, fold_.version, slot_));
+        txn.erase(catalog_, key_);
+    });
+    clear_in_steps(env_, rows_);
+    storage::write(env_, [&](storage::write_transaction& txn) {
+        projection_record record = made;
+        record.slot = slot_;
+        record.loading = true;
+        write_projection(txn, catalog_, key_, record);
+    });
+}
+
+bool projection_rebuild::load(storage::environment& scratch, const projection_place& from) {
+    std::optional<projection_record> made;
+    std::uint64_t whole = 0;
+    {
+        const storage::read_transaction txn(scratch);
+        made = read_projection(txn, from.catalog, from.key);
+        whole = txn.stats(from.rows).entries;
+    }
+    announce(*made);
+    std::uint64_t done = 0;
+    while (load_step(scratch, from.rows, done)) {
+        if (!tell(phase::load, done, whole)) return false;
+    }
+    return true;
+}
+
+// Appends some rows behind the last one. False: all are there.
+bool projection_rebuild::load_step(storage::environment& scratch, storage::table from,
+                                   std::uint64_t& done) {
+    bool more = false;
+    storage::write(env_, [&](storage::write_transaction& txn) {
+        const storage::read_transaction made(scratch);
+        storage::cursor source(made, from);
+        std::string last;
+        {
+            storage::cursor loaded(txn, rows_);
+            if (const auto entry = loaded.last()) last = entry->first;
+        }
+        auto entry = last.empty() ? source.first() : source.seek(last);
+        if (entry && entry->first == last) entry = source.next();
+        std::size_t bytes = 0;
+        for (; entry && bytes < hold_bytes; entry = source.next()) {
+            txn.append(rows_, entry->first, entry->second);
+            bytes += entry->first.size() + entry->second.size();
+        }
+        more = entry.has_value();
+        done = txn.stats(rows_).entries;
+        if (more) return;
+        auto record = read_projection(txn, catalog_, key_).value();
+        record.loading = false;
+        write_projection(txn, catalog_, key_, record);
+    });
+    return more;
+}
+
+// ---- catch-up and swap
+
+bool projection_rebuild::catch_up_and_swap() {
+    // One step folds so few events that a thread for each shard would cost more than it gives.
+    runner_limits limits;
+    limits.time = hold_time;
+    limits.rows = hold_rows;
+    projection fold = fold_;
+    fold.keys_of = nullptr;
+    projection_runner runner(fold, *known_, {source_.env, catalog_, key_, slot_, rows_}, source_, 1,
+                             limits);
+    if (!advance(runner, phase::catch_up)) return false;
+    while (!swap_step(runner)) {
+        if (!tell(phase::swap, runner.record().checkpoint, head())) return false;
+    }
+    env_.watch().announce_commit();
+    tell(phase::swap, result_.position, result_.position);
+    return true;
+}
+
+// Applies what is left, and swaps if that was all; else what was applied is a step forwards.
+bool projection_rebuild::swap_step(projection_runner& runner) {
+    bool reached = false;
+    clock::time_point start;
+    storage::write(env_, [&](storage::write_transaction& txn) {
+        start = clock::now();
+        reached = runner.begin(txn, true, start + hold_time);
+        runner.finish(txn);
+        if (reached && runner.record().failure.empty()) {
+            put_in_place(txn, read_projection(txn, catalog_, key_).value());
+        }
+    });
+    result_.writer_held = clock::now() - start;
+    const projection_record& record = runner.record();
+    if (!record.failure.empty()) {
+        throw error(errc::handler_failed, record.failure, {.position = record.failed_position});
+    }
+    return reached;
+}
+
+void projection_rebuild::put_in_place(storage::write_transaction& txn, projection_record record) {
+    const auto current = current_projection(txn, catalog_, fold_.name);
+    const std::string key = catalog_key(fold_.name, fold_.version);
+    const auto before = read_projection(txn, catalog_, key);
+    left_ = before ? std::optional(before->slot) : std::nullopt;
+    record.registered = options_.make_current || !current ? next_registration(txn, catalog_)
+                                                          : (before ? before->registered : 0);
+    result_.replaced = current ? std::optional(current->version()) : std::nullopt;
+    result_.position = record.checkpoint;
+    result_.digest = record.digest;
+    result_.rows = txn.stats(rows_).entries;
+    write_projection(txn, catalog_, key, record);
+    txn.erase(catalog_, key_);
+}
+
+void projection_rebuild::clear_up() {
+    if (left_ && *left_ != slot_) {
+        if (const auto rows =
+                env_.find_table(state_table_name(fold_.name, fold_.version, *left_))) {
+            clear_in_steps(env_, *rows);
+        }
+    }
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+}
+
+}  // namespace
+
+rebuild_result rebuild_projection(const event_source& source, const projection& p, unsigned threads,
+                                  const rebuild_options& options) {
+    projection_rebuild rebuild(source, p, threads, options);
+    try {
+        return rebuild.run();
+    } catch (const error& e) {
+        // Whoever mends the handler would mix its rows with those of the broken one.
+        if (e.code() == errc::handler_failed) rebuild.discard();
+        throw;
+    }
+}
+
+std::string_view to_string(phase value) noexcept {
+    switch (value) {
+        case phase::replay:
+            return "replay";
+        case phase::load:
+            return "load";
+        case phase::catch_up:
+            return "catch_up";
+        case phase::swap:
+            return "swap";
+    }
+    return "unknown";
+}
+
+void clear_in_steps(storage::environment& env, storage::table rows) {
+    for (bool more = true; more;) {
+        storage::write(env, [&](storage::write_transaction& txn) {
+            std::vector<std::string> keys;
+            {
+                storage::cursor cursor(txn, rows);
+                for (auto entry = cursor.first(); entry && keys.size() < hold_rows;
+                     entry = cursor.next()) {
+                    keys.emplace_back(entry->first);
+                }
+            }
+            for (const auto& key : keys) txn.erase(rows, key);
+            more = keys.size() == hold_rows;
+        });
+    }
+}
+
+}  // namespace idem

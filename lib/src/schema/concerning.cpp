@@ -1,0 +1,50 @@
+#include "schema/concerning.hpp"
+
+#include <set>
+#include <string_view>
+
+namespace idem {
+namespace {
+
+// The names of all types that a payload of `table` may hold, its own among them.
+std::set<std::string_view> reachable(const schema::model& model, const schema_object& table) {
+    std::set<std::string_view> names{table.name};
+    std::vector<const schema_object*> open{&table};
+    const auto visit = [&](const field_type& t) {
+        if (t.object == no_index) return;
+        const schema_object& o = model.objects[t.object];
+        if (names.insert(o.name).second) open.push_back(&o);
+    };
+    while (!open.empty()) {
+        const schema_object& o = *open.back();
+        open.pop_back();
+        for (const schema_field& f : o.fields) {
+            visit(f.type);
+            if (f.type.enumeration == no_index) continue;
+            const schema_enum& e = model.enums[f.type.enumeration];
+            if (!names.insert(e.name).second) continue;
+            for (const enum_value& v : e.values) visit(v.member);
+        }
+    }
+    return names;
+}
+
+}  // namespace
+
+std::vector<schema_change> changes_of(const schema_object& table, const schema& before,
+                                      const schema& after) {
+    auto names = reachable(before.get_model(), table);
+    if (const auto* const now = after.get_model().find_object(table.name)) {
+        names.merge(reachable(after.get_model(), *now));
+    }
+    std::vector<schema_change> found;
+    for (auto& c : compare(before, after)) {
+        const bool of_all = c.table.empty() && c.rule == "file_identifier_changed";
+        // A new type changes nothing by itself: the field that holds it does.
+        const bool is_news = c.rule == "table_added" || c.rule == "struct_added";
+        if (of_all || (!is_news && names.contains(c.table))) found.push_back(std::move(c));
+    }
+    return found;
+}
+
+}  // namespace idem

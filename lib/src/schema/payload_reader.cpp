@@ -1,0 +1,185 @@
+#include "schema/payload_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "base/text.hpp"
+#include "idem/error.hpp"
+#include "log/content.hpp"
+#include "log/record.hpp"
+
+namespace idem {
+
+char* payload_arena::allocate(std::size_t bytes) {
+    bytes = (bytes + 15) / 16 * 16;
+    if (bytes > chunk_bytes / 4) {
+        return large_.emplace_back(std::make_unique_for_overwrite<char[]>(bytes)).get();
+    }
+    if (chunk_ == chunks_.size() || used_ + bytes > chunk_bytes) {
+        if (chunk_ < chunks_.size()) ++chunk_;
+        used_ = 0;
+    }
+    if (chunk_ == chunks_.size()) {
+        chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk_bytes));
+    }
+    char* const place = chunks_[chunk_].get() + used_;
+    used_ += bytes;
+    return place;
+}
+
+std::string_view payload_arena::keep(std::string_view bytes) {
+    char* const place = allocate(bytes.size());
+    std::memcpy(place, bytes.data(), bytes.size());
+    return {place, bytes.size()};
+}
+
+void payload_arena::clear() noexcept {
+    large_.clear();
+    chunk_ = 0;
+    used_ = 0;
+}
+
+// One event on its way.
+struct payload_reader::state {
+    payload_arena& arena;
+    std::string_view type;
+    std::uint32_t version;
+    std::string_view data;
+    std::string_view content_type;
+
+    bool is_json() const { return is_json_content_type(content_type); }
+};
+
+payload_reader::payload_reader(const schema_versions& reads, bool json, upcasters steps)
+    : reads_(reads.begin(), reads.end()), json_(json), steps_(std::move(steps)) {}
+
+void payload_reader::learn(std::span<const event_view> events) {
+    for (const event_view& e : events) {
+        if (e.stream() != schemas_stream) continue;
+        auto grown = std::make_shared<registered_schemas>(*known_);
+        grown->add(e.type(), e.data(), e.position());
+        known_ = std::move(grown);
+    }
+}
+
+std::uint32_t payload_reader::target_of(std::string_view type) const noexcept {
+    for (const auto& [name, version] : reads_) {
+        if (name == type) return version;
+    }
+    return 0;
+}
+
+event_view payload_reader::read(const event_view& e, payload_arena& arena) const {
+    const std::string_view type = e.type();
+    const std::string_view content_type = e.content_type();
+    const bool flatbuffers = content_type == flatbuffers_content_type;
+    std::uint32_t target = target_of(type);
+    if (target == 0) {
+        if (!json_ || !flatbuffers) return e;
+        target = e.schema_version();
+    }
+    const std::uint32_t version = e.schema_version();
+    if (version == target && flatbuffers != json_) {
+        // JSON data is what was asked for, unless typed code reads what came before the schema.
+        if (flatbuffers || !known_->find(type, version)) return e;
+    }
+    if (version > target) {
+        throw error(errc::unknown_version,
+                    fmt::format("it has version {} of {}, and version {} is the newest that is "
+                                "read here; deploy code that reads it",
+                                version, text::shown(type), target),
+                    {.field = "schema_version", .position = e.position()});
+    }
+    state s{arena, type, version, e.data(), content_type};
+    while (s.version < target) step(s);
+    // Through the schema and back, JSON data says all that its schema does.
+    if (known_->find(type, target)) to_bytes(s);
+    if (json_) to_json(s);
+    auto* const shown = new (arena.allocate(sizeof(event_view::shown_payload)))
+        event_view::shown_payload{s.data, s.content_type, s.version};
+    return record_reader::with_payload(e, shown);
+}
+
+void payload_reader::to_bytes(state& s) const {
+    if (!s.is_json()) return;
+    const auto* const entry = known_->find(s.type, s.version);
+    if (!entry) return;
+    s.data = s.arena.keep(entry->definition.from_json(s.type, s.data));
+    s.content_type = flatbuffers_content_type;
+}
+
+void payload_reader::to_json(state& s) const {
+    if (s.content_type != flatbuffers_content_type) return;
+    const auto* const entry = known_->find(s.type, s.version);
+    if (!entry) return;
+    s.data = s.arena.keep(entry->definition.to_json(s.type, s.data));
+    s.content_type = "application/json";
+}
+
+void payload_reader::step(state& s) const {
+    const auto upcast = [&](auto&& work) {
+        try {
+            s.data = s.arena.keep(work());
+        } catch (const std::exception& cause) {
+            throw error(errc::unknown_version,
+                        fmt::format("the upcaster of {} from version {} failed: {}",
+                                    text::shown(s.type), s.version, cause.what()),
+                        {.field = "data"});
+        }
+    };
+    if (const auto* const function = steps_.find(s.type, s.version)) {
+        to_bytes(s);
+        upcast([&] { return (*function)(s.data); });
+    } else if (const auto* const declared = known_->upcaster(s.type, s.version)) {
+        to_json(s);
+        if (!s.is_json()) {
+            throw error(errc::unknown_version,
+                        fmt::format("the upcaster of {} from version {} takes JSON, and the store "
+                                    "has no schema to make it of {}",
+                                    text::shown(s.type), s.version, text::shown(s.content_type)),
+                        {.field = "content_type"});
+        }
+        upcast([&] { return declared->apply(s.data); });
+    } else if (gap_between(*known_, s.type, s.version, s.version + 1,
+                           [](std::uint32_t) { return false; })) {
+        throw error(errc::unknown_version,
+                    fmt::format("there is no upcaster of {} from version {} to {}",
+                                text::shown(s.type), s.version, s.version + 1),
+                    {.field = "schema_version"});
+    } else {
+        to_bytes(s);
+    }
+    ++s.version;
+}
+
+schema_versions versions_read(const projection& p, const registered_schemas& known) {
+    schema_versions reads = p.reads;
+    if (!p.reads_json) return reads;
+    for (const auto& type : known.type_names()) {
+        const bool handled =
+            p.types.empty() || std::find(p.types.begin(), p.types.end(), type) != p.types.end();
+        if (handled) reads.try_emplace(type, known.newest_version(type));
+    }
+    return reads;
+}
+
+void check_upcasters(const schema_versions& reads, const upcasters& steps,
+                     const registered_schemas& known) {
+    for (const auto& [type, version] : reads) {
+        const auto* const newest = known.newest(type);
+        if (!newest) continue;
+        const auto declared = [&](std::uint32_t from) { return steps.find(type, from) != nullptr; };
+        if (const auto gap = gap_between(known, type, 1, version, declared)) {
+            throw error(errc::invalid_input,
+                        fmt::format("there is no upcaster of {} from version {} to {}, and version "
+                                    "{} is to be read",
+                                    text::shown(type), *gap, *gap + 1, version),
+                        {.field = "schema_version"});
+        }
+    }
+}
+
+}  // namespace idem

@@ -1,0 +1,71 @@
+// Events as a reader wants their payloads: upcast to the version that it is written for, and as
+// JSON where it asks for that. Lazily, one event at a time; the log stays as it is.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "idem/event.hpp"
+#include "idem/projection.hpp"
+#include "schema/registry.hpp"
+
+namespace idem {
+
+// Memory of payloads that are not in the log. Views into it are valid until clear().
+class payload_arena {
+public:
+    char* allocate(std::size_t bytes);  // at a multiple of 16
+    std::string_view keep(std::string_view bytes);
+    void clear() noexcept;
+
+private:
+    static constexpr std::size_t chunk_bytes = 64 << 10;
+    std::vector<std::unique_ptr<char[]>> chunks_;
+    std::vector<std::unique_ptr<char[]>> large_;
+    std::size_t chunk_ = 0;  // in use
+    std::size_t used_ = 0;   // of it
+};
+
+// know() and learn() by one thread while no other reads; read() by any.
+class payload_reader {
+public:
+    payload_reader(const schema_versions& reads, bool json, upcasters steps);
+
+    // The schemas as of a moment not before the events that are read.
+    void know(std::shared_ptr<const registered_schemas> known) noexcept {
+        known_ = std::move(known);
+    }
+    // Takes in registrations among events that are about to be appended.
+    void learn(std::span<const event_view> events);
+
+    // Throws unknown_version for a version that is newer than what is read, or from which no
+    // upcaster leads on; what an upcaster throws.
+    event_view read(const event_view& e, payload_arena& arena) const;
+
+private:
+    struct state;
+    std::uint32_t target_of(std::string_view type) const noexcept;  // 0: as stored
+    void to_bytes(state& s) const;
+    void to_json(state& s) const;
+    void step(state& s) const;
+
+    std::vector<std::pair<std::string, std::uint32_t>> reads_;
+    bool json_;
+    upcasters steps_;
+    std::shared_ptr<const registered_schemas> known_ = std::make_shared<registered_schemas>();
+};
+
+// The versions that a projection reads, with those that it leaves to what the store knows.
+schema_versions versions_read(const projection& p, const registered_schemas& known);
+
+// Throws invalid_input that names type and version where the way from a registered version to the
+// one that is read has a gap.
+void check_upcasters(const schema_versions& reads, const upcasters& steps,
+                     const registered_schemas& known);
+
+}  // namespace idem
