@@ -91,6 +91,7 @@ struct state_options {
     std::string name;  // a projection's name, or a file that defines one
     std::optional<std::string> key;
     std::optional<std::uint64_t> at;
+    std::optional<std::uint64_t> diff;  // the rows that differ from those at this position
     bool digest = false;
 };
 int run(const state_options& options, session& s);
@@ -101,6 +102,65 @@ struct replay_options {
     bool digest = false;
 };
 int run(const replay_options& options, session& s);
+
+struct rebuild_command_options {
+    std::string store;
+    std::vector<std::string> names;
+    bool all_stale = false;
+    bool dry_run = false;
+    bool no_switch = false;
+    bool restart = false;
+    std::optional<std::uint64_t> rate_max;  // events a second
+};
+int run(const rebuild_command_options& options, session& s);
+
+struct diff_options {
+    std::string store;
+    std::string before;  // NAME@VERSION
+    std::string after;
+};
+int run(const diff_options& options, session& s);
+
+struct bisect_options {
+    std::string store;
+    std::string name;
+    std::string condition;
+    std::optional<std::uint64_t> from;
+};
+int run(const bisect_options& options, session& s);
+
+struct projection_switch_options {
+    std::string store;
+    std::string version;  // NAME@VERSION
+};
+int run(const projection_switch_options& options, session& s);
+
+struct projection_drop_options {
+    std::string store;
+    std::string version;
+};
+int run(const projection_drop_options& options, session& s);
+
+struct projection_check_options {
+    std::string store;
+    std::string name;
+    std::optional<std::uint64_t> rows;
+};
+int run(const projection_check_options& options, session& s);
+
+struct projection_skip_options {
+    std::string store;
+    std::string name;
+    std::string reason;
+};
+int run(const projection_skip_options& options, session& s);
+
+struct checkpoint_options {
+    std::string store;
+    std::string name;  // empty: list them
+    std::optional<std::uint64_t> at;
+};
+int run(const checkpoint_options& options, session& s);
 
 struct schema_check_options {
     std::string before;  // files

@@ -50,6 +50,26 @@ known_projection describe(const session& s, const projection_info& kept) {
     return rows_alone;
 }
 
+std::optional<known_projection> definition_of(const session& s, const store& from_store,
+                                              const std::string& name, std::uint32_t version) {
+    for (const auto& kept : from_store.projections()) {
+        if (kept.name != name || kept.version != version) continue;
+        auto known = describe(s, kept);
+        return known.can_run() ? std::optional(std::move(known)) : std::nullopt;
+    }
+    throw error(
+        errc::not_found,
+        fmt::format("the store keeps no projection {}@{}; `idem projections {}` lists those "
+                    "it does",
+                    name, version, from_store.path().string()));
+}
+
+state kept_rows(const session& s, const store& from_store, const std::string& name,
+                std::uint32_t version) {
+    const auto known = definition_of(s, from_store, name, version);
+    return known ? from_store.state(known->fold) : from_store.state(name, version);
+}
+
 known_projection find_projection(const session& s, const store& from_store,
                                  const std::string& name) {
     if (is_file_name(name)) return from(read_json_projection(name));

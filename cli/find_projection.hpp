@@ -1,6 +1,8 @@
 // From a name on the command line to a projection.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,13 @@ known_projection find_projection(const session& s, const store& from, const std:
 
 // What the store's catalog tells of a projection, with its definition where that is JSON.
 known_projection describe(const session& s, const projection_info& kept);
+
+// The definition of a version that the store keeps, where it is known here. Throws not_found.
+std::optional<known_projection> definition_of(const session& s, const store& from,
+                                              const std::string& name, std::uint32_t version);
+// Its rows, printed by it where it is known.
+state kept_rows(const session& s, const store& from, const std::string& name,
+                std::uint32_t version);
 
 bool is_file_name(const std::string& name);
 

@@ -1,9 +1,12 @@
 // idem projections: those that the store keeps, and those that could run on it.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "find_projection.hpp"
+#include "idem/cloudevents.hpp"
 #include "json_line.hpp"
 #include "open_store.hpp"
 #include "table.hpp"
@@ -16,11 +19,17 @@ struct listed {
     known_projection known;
     projection_info kept;
     bool in_store = true;
+    std::string stale = {};
 };
 
 std::vector<listed> list(const session& s, const store& from) {
     std::vector<listed> all;
-    for (auto& kept : from.projections()) all.push_back({describe(s, kept), kept});
+    for (auto& kept : from.projections()) {
+        all.push_back({describe(s, kept), kept});
+        if (!kept.current) continue;
+        const known_projection newest = find_projection(s, from, kept.name);
+        if (newest.can_run()) all.back().stale = from.why_stale(newest.fold);
+    }
     for (const auto& loaded : s.projections) {
         const bool seen = std::any_of(all.begin(), all.end(), [&](const listed& l) {
             return l.kept.name == loaded.name && l.kept.version == loaded.version;
@@ -34,14 +43,6 @@ std::vector<listed> list(const session& s, const store& from) {
     return all;
 }
 
-// Whether a later version is there, so that nobody waits for this one.
-bool replaced(const listed& l, const std::vector<listed>& all) {
-    return std::any_of(all.begin(), all.end(), [&](const listed& other) {
-        return other.in_store && other.kept.name == l.kept.name &&
-               other.kept.version > l.kept.version;
-    });
-}
-
 std::string source_of(const listed& l) {
     if (!l.known.can_run()) return "unknown";
     return l.known.fold.definition.empty() ? "compiled" : "json";
@@ -50,15 +51,21 @@ std::string source_of(const listed& l) {
 void print_json(const listed& l, std::uint64_t head, session& s) {
     json_line line;
     line.text("name", l.kept.name).number("version", l.kept.version);
-    line.flag("kept", l.in_store).number("position", l.kept.position);
+    line.flag("kept", l.in_store).flag("current", l.in_store && l.kept.current);
+    line.number("position", l.kept.position);
     line.number("behind", head - std::min(head, l.kept.position)).number("rows", l.kept.rows);
     line.text("digest", to_string(l.kept.digest)).text("order", order_word(l.known.fold));
     line.text("because", order_reason(l.known)).text("definition", source_of(l));
-    if (l.kept.failure.empty()) {
-        line.null("failure");
-    } else {
-        line.text("failure", l.kept.failure);
+    std::string reads;
+    for (const auto& [type, version] : l.kept.reads) {
+        reads += fmt::format("{}{}:{}", reads.empty() ? "" : ",", to_json_string(type), version);
     }
+    line.text("fingerprint", l.kept.fingerprint).json("reads", "{" + reads + "}");
+    const auto text_or_null = [&line](std::string_view name, const std::string& text) {
+        text.empty() ? line.null(name) : line.text(name, text);
+    };
+    text_or_null("stale", l.stale);
+    text_or_null("failure", l.kept.failure);
     s.out.write(line.str());
 }
 
@@ -74,21 +81,26 @@ int run(const projections_options& options, session& s) {
                    {"rows", align::right},
                    {"definition"},
                    {"order", align::left, true}});
-    std::vector<std::string> failures;
+    std::vector<std::string> troubles;
     const auto all = list(s, from);
     for (const listed& l : all) {
-        if (!l.kept.failure.empty() && !replaced(l, all)) failures.push_back(l.kept.failure);
+        const std::string name = fmt::format("{}@{}", l.kept.name, l.kept.version);
+        if (!l.kept.failure.empty() && l.kept.current) {
+            troubles.push_back(fmt::format("{} stands still: {}", name, l.kept.failure));
+        }
+        if (!l.stale.empty()) troubles.push_back(fmt::format("{} is stale: {}", name, l.stale));
         if (s.json) {
             print_json(l, head, s);
             continue;
         }
-        rows.add({l.kept.name, std::to_string(l.kept.version),
+        const bool in_use = l.in_store && l.kept.current;
+        rows.add({l.kept.name, std::to_string(l.kept.version) + (in_use ? " *" : ""),
                   l.in_store ? with_commas(l.kept.position) : "never run",
                   with_commas(head - std::min(head, l.kept.position)), with_commas(l.kept.rows),
                   source_of(l), order_word(l.known.fold) + ": " + order_reason(l.known)});
     }
     rows.finish("projections");
-    for (const auto& failure : failures) s.tell("it stands still: " + failure);
+    for (const auto& trouble : troubles) s.tell(trouble);
     return success;
 }
 

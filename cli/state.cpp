@@ -8,6 +8,7 @@
 #include "idem/state.hpp"
 #include "json_line.hpp"
 #include "open_store.hpp"
+#include "print_differences.hpp"
 #include "progress.hpp"
 #include "table.hpp"
 #include "text.hpp"
@@ -49,12 +50,20 @@ void catch_up(store& to, const std::string& name) {
     }
 }
 
+// From the nearest checkpoint, and perhaps with a new one, where that can be written.
+state rows_at(store& from, const known_projection& p, std::uint64_t position, bool writable) {
+    require_definition(p);
+    if (!writable) return replay(from, p.fold, position);
+    const std::uint64_t head = std::min(from.head(), position);
+    progress shown("replay");
+    return from.state_at(p.fold, position, [&](std::uint64_t reached) {
+        shown.update({reached, head, reached});
+    });
+}
+
 state rows_of(store& from, const known_projection& p, const state_options& options, bool writable,
               session& s) {
-    if (options.at) {
-        require_definition(p);
-        return replay(from, p.fold, *options.at);
-    }
+    if (options.at) return rows_at(from, p, *options.at, writable);
     if (!p.can_run()) {
         s.tell(
             fmt::format("the rows of {}@{} are shown as they were left, and raw: name the shared "
@@ -65,8 +74,16 @@ state rows_of(store& from, const known_projection& p, const state_options& optio
     refuse_changed_definition(from, p.fold);
     if (!writable) return replay(from, p.fold, query().to);
     from.run(p.fold, projection_mode::manual);
+    const auto kept = from.find_projection(p.fold.name);
+    if (!kept->stale.empty()) {
+        s.tell(fmt::format(
+            "{} is stale: {}; these are the rows of {}@{} as they were left; `idem "
+            "rebuild {} {}` makes new ones",
+            p.fold.name, kept->stale, kept->name, kept->version, options.store, options.name));
+        return kept_rows(s, from, kept->name, kept->version);
+    }
     catch_up(from, p.fold.name);
-    return from.state(p.fold.name);
+    return from.state(p.fold);
 }
 
 void print_row(const state& rows, std::string_view key, std::string_view row,
@@ -134,6 +151,11 @@ int run(const state_options& options, session& s) {
     bool writable = false;
     store from = open_as_far_as_allowed(options.store, writable);
     const known_projection p = find_projection(s, from, options.name);
+    if (options.diff) {
+        print_differences(rows_of(from, p, options, writable, s),
+                          rows_at(from, p, *options.diff, writable), s);
+        return success;
+    }
     const state rows = rows_of(from, p, options, writable, s);
     if (options.digest) {
         print_digest(rows, p, s);

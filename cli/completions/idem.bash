@@ -4,16 +4,21 @@ _idem_options() {
     case $1 in
         append) echo "--atomic --expect" ;;
         import) echo "--batch --receipts" ;;
-        export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse" ;;
-        log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow" ;;
+        export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --raw" ;;
+        log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow --raw" ;;
         show) echo "--source" ;;
         why) echo "--source --event" ;;
         streams) ;;
         types) ;;
         projections) ;;
-        state) echo "--at --digest" ;;
+        state) echo "--at --diff --digest" ;;
         replay) echo "--digest" ;;
-        schema) ;;
+        rebuild) echo "--all-stale --dry-run --no-switch --restart --max-rate" ;;
+        diff) ;;
+        bisect) echo "--from" ;;
+        checkpoint) echo "--at" ;;
+        projection) echo "--rows --reason" ;;
+        schema) echo "--upcast --dry-run" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -23,8 +28,8 @@ _idem_options() {
 
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="append import export log show why streams types projections state replay schema \
-verify stats backup restore"
+    local commands="append import export log show why streams types projections state replay rebuild diff \
+bisect checkpoint projection schema verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -34,7 +39,9 @@ verify stats backup restore"
     COMPREPLY=()
     case $before in
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
-        --plugin | --event) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
+        schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
+        --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$everywhere $(_idem_options "$command")" -- "$word"))

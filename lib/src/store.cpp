@@ -5,10 +5,12 @@
 #include "log/catalog.hpp"
 #include "log/reader.hpp"
 #include "projection/check.hpp"
+#include "projection/checkpoints.hpp"
 #include "projection/kept_state.hpp"
 #include "projection/projections.hpp"
 #include "projection/rebuild.hpp"
 #include "projection/snapshots.hpp"
+#include "projection/trace.hpp"
 #include "schema/payload_reader.hpp"
 #include "schema/payloads.hpp"
 #include "schema/registry.hpp"
@@ -192,11 +194,17 @@ std::vector<projection_info> store::projections() const {
 std::optional<projection_info> store::find_projection(std::string_view name) const {
     return impl_->projections.find(name);
 }
+std::string store::why_stale(const projection& p) const {
+    return impl_->projections.why_stale(p);
+}
 state store::state(std::string_view name) const {
     return impl_->projections.state(name, std::nullopt);
 }
 state store::state(std::string_view name, std::uint32_t version) const {
     return impl_->projections.state(name, version);
+}
+state store::state(const projection& p) const {
+    return impl_->projections.state(p);
 }
 state store::replay(const projection& p, std::uint64_t position,
                     const std::function<void(std::uint64_t)>& progress) const {
@@ -205,6 +213,30 @@ state store::replay(const projection& p, std::uint64_t position,
                           if (progress) progress(reached);
                           return true;
                       });
+}
+
+state store::state_at(const projection& p, std::uint64_t position,
+                      const std::function<void(std::uint64_t)>& progress) {
+    constexpr std::uint64_t worth_keeping = 1'000'000;  // events that were replayed
+    auto found = find_state_at(impl_->events, p, position, impl_->replay_threads,
+                               [&progress](std::uint64_t reached) {
+                                   if (progress) progress(reached);
+                                   return true;
+                               });
+    if (found.replayed >= worth_keeping && !impl_->env->read_only()) {
+        save_checkpoint(impl_->events, p, found.rows);
+    }
+    return std::move(found.rows);
+}
+bool store::keep_checkpoint(const projection& p, std::uint64_t position) {
+    const auto found = find_state_at(impl_->events, p, position, impl_->replay_threads, {});
+    return save_checkpoint(impl_->events, p, found.rows);
+}
+std::vector<checkpoint_info> store::checkpoints() const {
+    return list_checkpoints(*impl_->env);
+}
+void store::trace(const projection& p, std::uint64_t from, const visit_trace& visit) const {
+    trace_events(impl_->events, p, from, impl_->replay_threads, visit);
 }
 
 std::optional<store::kept_value> store::load_snapshot(std::string_view name, std::uint32_t version,

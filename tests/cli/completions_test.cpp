@@ -27,19 +27,29 @@ std::set<std::string> matches(const std::string& text, const char* pattern) {
     return found;
 }
 
+std::set<std::string> commands_in(const std::string& help) {
+    const auto start = help.find("\nCommands:");
+    if (start == std::string::npos) return {};
+    return matches(help.substr(start), "\n  ([a-z]+) ");
+}
+
 std::set<std::string> commands() {
-    const std::string help = run_command({"--help"}).out;
-    const auto found = matches(help.substr(help.find("Commands:")), "\n  ([a-z]+) ");
-    REQUIRE(found.size() == 16);
+    const auto found = commands_in(run_command({"--help"}).out);
+    REQUIRE(found.size() == 21);
     return found;
 }
 
-// Long options, without those of every command.
-std::set<std::string> options_of(const std::string& command) {
-    std::string help = run_command({command, "--help"}).out;
+// Long options, without those of every command; of a group those of all its commands.
+std::set<std::string> options_of(const std::string& command, const std::string& of_group = {}) {
+    std::vector<std::string> asked{command, "--help"};
+    if (!of_group.empty()) asked.insert(asked.begin(), of_group);
+    const std::string help = run_command(asked).out;
     const auto start = help.find("\nOptions:");
     auto found = matches(help.substr(start, help.find("\nOf every command") - start),
                          "\n  (?:-[a-z],)?--([a-z-]+)");
+    if (of_group.empty()) {
+        for (const auto& inner : commands_in(help)) found.merge(options_of(inner, command));
+    }
     found.erase("help");
     return found;
 }
@@ -101,7 +111,7 @@ TEST_CASE("the page of commands names every command and option") {
     const std::string page = read_text(IDEM_COMMANDS_PAGE);
     for (const auto& command : commands()) {
         CAPTURE(command);
-        const auto start = page.find("\n## " + command);
+        const auto start = page.find("\n## " + command + "\n");
         REQUIRE(start != std::string::npos);
         const std::string section = page.substr(start, page.find("\n## ", start + 1) - start);
         for (const auto& option : options_of(command)) {

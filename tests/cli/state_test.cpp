@@ -118,9 +118,10 @@ TEST_CASE("projections are listed with how far they are and why order matters") 
     run_command({"append", b.store}, bank_line(6, "Withdrawn", "{}"));
     const auto listed = json_lines(run_command({"projections", b.store}).out);
     REQUIRE(listed.size() == 1);
-    CHECK(names_of(listed[0]) == std::vector<std::string>{"because", "behind", "definition",
-                                                          "digest", "failure", "kept", "name",
-                                                          "order", "position", "rows", "version"});
+    CHECK(names_of(listed[0]) ==
+          std::vector<std::string>{"because", "behind", "current", "definition", "digest",
+                                   "failure", "fingerprint", "kept", "name", "order", "position",
+                                   "reads", "rows", "stale", "version"});
     CHECK(listed[0].at("behind") == "1");
     CHECK(listed[0].at("definition") == "json");
     CHECK(listed[0].at("failure") == "null");
@@ -139,8 +140,13 @@ TEST_CASE(
     b.define(
         R"({"name":"accounts","version":2,"key":"stream","on":
               {"Deposited":{"do":[{"count":"n"}]}}})");
+    const auto stale = run_command({"state", b.store, b.file});
+    CHECK(stale.exit_code == 0);
+    CHECK(stale.err.find("idem rebuild") != std::string::npos);
+    CHECK(json_lines(stale.out).at(0).at("row").find("balance") != std::string::npos);
+    CHECK(run_command({"rebuild", b.store, b.file}).exit_code == 0);
     const auto second = run_command({"state", b.store, b.file});
-    CHECK(second.exit_code == 0);
+    CHECK(second.err == "");
     CHECK(json_lines(second.out).at(0).at("row") == R"({"n":2})");
     CHECK(json_lines(run_command({"projections", b.store}).out).size() == 2);
     CHECK(json_lines(run_command({"state", b.store, "accounts"}).out).size() ==
@@ -224,7 +230,7 @@ TEST_CASE("a projection that failed says so in the list, and the rows before the
     CHECK(run_command({"state", b.store, "strict", "--at", "3"}).exit_code == 0);
     CHECK(run_command({"projections", b.store}).err.find("stands still") != std::string::npos);
     b.define(R"({"name":"strict","version":2,"key":"stream","on":{"*":{"do":[{"count":"n"}]}}})");
-    CHECK(run_command({"state", b.store, b.file}).exit_code == 0);
+    CHECK(run_command({"rebuild", b.store, b.file}).exit_code == 0);
     CHECK(run_command({"projections", b.store}).err == "");  // nobody waits for the first one
 }
 

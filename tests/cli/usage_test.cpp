@@ -9,8 +9,9 @@
 namespace {
 
 const std::vector<std::string> commands{
-    "append",      "import", "export", "log",    "show",  "why",    "streams", "types",
-    "projections", "state",  "replay", "verify", "stats", "backup", "restore", "schema"};
+    "append",  "import",      "export",  "log",    "show",   "why",        "streams",
+    "types",   "projections", "state",   "replay", "verify", "stats",      "backup",
+    "restore", "schema",      "rebuild", "diff",   "bisect", "checkpoint", "projection"};
 
 }  // namespace
 

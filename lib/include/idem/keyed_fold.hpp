@@ -71,11 +71,14 @@ void store_row(state_table::slot& slot, const std::optional<Row>& row) {
 template <class Key, class Row>
 class keyed_fold {
 public:
-    explicit keyed_fold(std::string name, std::uint32_t version = 1)
-        : name_(std::move(name)), version_(version) {}
+    explicit keyed_fold(std::string name, std::uint32_t version = 1) {
+        base_.name = std::move(name);
+        base_.version = version;
+        base_.keys = key_codec<Key>::kind;
+    }
 
-    const std::string& name() const noexcept { return name_; }
-    std::uint32_t version() const noexcept { return version_; }
+    const std::string& name() const noexcept { return base_.name; }
+    std::uint32_t version() const noexcept { return base_.version; }
 
     // Events of `type`, as event_view.
     template <class Keys, class Apply>
@@ -96,7 +99,7 @@ public:
     keyed_fold on(Keys keys, Apply apply) && {
         event_handler& h = handlers_[std::string(payload_type<Payload>())];
         if constexpr (requires { payload_codec<Payload>::version(); }) {
-            reads_[std::string(payload_type<Payload>())] = payload_codec<Payload>::version();
+            base_.reads[std::string(payload_type<Payload>())] = payload_codec<Payload>::version();
         }
         h.apply = [keys, apply](const event_view& e, state_table& table) {
             const auto& payload = payload_codec<Payload>::decode(e);
@@ -115,25 +118,24 @@ public:
 
     // Declares that any order of the same events gives the same rows.
     keyed_fold order_insensitive() && {
-        order_insensitive_ = true;
+        base_.order_insensitive = true;
         return std::move(*this);
     }
 
-    // Which version of a type its handlers are written for, where no payload_codec says it.
+    // The version of a type that its handlers read, where no payload_codec says it.
     keyed_fold reads(std::string type, std::uint32_t version) && {
-        reads_[std::move(type)] = version;
+        base_.reads[std::move(type)] = version;
         return std::move(*this);
     }
 
-    // What events of older versions become.
     keyed_fold upcast(idem::upcasters steps) && {
-        upcasters_ = std::move(steps);
+        base_.upcasters = std::move(steps);
         return std::move(*this);
     }
 
-    // What tells this code from other code of the same version; see projection::code.
+    // See projection::code.
     keyed_fold code(std::string hash) && {
-        code_ = std::move(hash);
+        base_.code = std::move(hash);
         return std::move(*this);
     }
 
@@ -144,14 +146,7 @@ public:
     }
 
     operator projection() const {  // NOLINT: the conversion is the point
-        projection p;
-        p.name = name_;
-        p.version = version_;
-        p.keys = key_codec<Key>::kind;
-        p.order_insensitive = order_insensitive_;
-        p.reads = reads_;
-        p.upcasters = upcasters_;
-        p.code = code_;
+        projection p = base_;
         for (const auto& [type, handler] : handlers_) p.types.push_back(type);
         p.apply = [handlers = handlers_](const event_view& e, state_table& table) {
             if (const auto found = handlers.find(e.type()); found != handlers.end()) {
@@ -239,12 +234,7 @@ private:
         }
     }
 
-    std::string name_;
-    std::uint32_t version_;
-    bool order_insensitive_ = false;
-    schema_versions reads_;
-    idem::upcasters upcasters_;
-    std::string code_;
+    projection base_;  // all but the handlers
     std::map<std::string, event_handler, std::less<>> handlers_;
     std::function<std::string(const Row&)> to_json_;
 };

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,112 +18,13 @@
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
 #include "idem/read.hpp"
+#include "idem/rebuild.hpp"
 #include "idem/schema.hpp"
 #include "idem/state.hpp"
+#include "idem/store_info.hpp"
+#include "idem/store_options.hpp"
 
 namespace idem {
-
-struct open_options {
-    bool read_only = false;
-    bool create = true;  // a store that does not exist yet; never when read_only
-    // Address space to reserve, a limit for the store's size that grows by itself. Halved until the
-    // system grants it.
-    std::uint64_t map_bytes = 64ULL << 30;
-    // Threads that replay a projection whose rows are independent; 0: one a core.
-    unsigned replay_threads = 0;
-    // Locks and maps cannot be trusted there; take it upon yourself for a single process.
-    bool allow_network_file_system = false;
-};
-
-struct stream_info {
-    std::string name;
-    std::uint64_t last_revision = 0;
-    std::uint64_t last_position = 0;
-};
-
-struct type_info {
-    std::string type;
-    std::uint32_t schema_version = 1;
-    std::uint64_t events = 0;
-};
-
-struct projection_info {
-    std::string name;
-    std::uint32_t version = 1;
-    bool current = true;         // of the versions that are kept the one that readers are given
-    std::uint64_t position = 0;  // checkpoint
-    std::uint64_t rows = 0;
-    state_digest digest;
-    bool order_insensitive = false;
-    std::string definition;
-    std::string failure;  // why it stands still: event, position and cause; empty while all is well
-    // Of the projection that runs on this handle under that name: why the rows of the current
-    // version are not its own, which a rebuild changes; empty where they are.
-    std::string stale;
-    std::string fingerprint;     // of what made the rows; empty where that was not noted
-    schema_versions reads = {};  // likewise, the schema versions that it read
-    std::string code;            // likewise
-    std::optional<std::uint64_t> rebuilt_to;  // a rebuild of this version has come so far
-};
-
-// How far a rebuild is.
-struct rebuild_progress {
-    enum class phase : std::uint8_t {
-        replay,    // folding the log into rows beside the store
-        load,      // bringing them into the store; `position` and `whole` count rows
-        catch_up,  // the events since
-        swap,      // the last of them, and the pointer
-    };
-    phase now = phase::replay;
-    std::uint64_t position = 0;
-    std::uint64_t whole = 0;
-};
-std::string_view to_string(rebuild_progress::phase phase) noexcept;
-
-struct rebuild_options {
-    std::uint64_t events_per_second_max = 0;   // 0: as fast as it goes
-    std::size_t memory_bytes_max = 256 << 20;  // for rows that are worked on
-    bool make_current = true;                  // false: keep it beside, for switch_projection()
-    bool resume = true;  // false: start anew, whatever an earlier rebuild has left
-    // Called some times a second; false stops it, and the next rebuild goes on there.
-    std::function<bool(const rebuild_progress&)> progress = {};
-};
-
-struct rebuild_result {
-    bool complete = true;  // false: stopped by `progress`
-    std::uint64_t position = 0;
-    std::uint64_t rows = 0;
-    state_digest digest;
-    std::optional<std::uint32_t> replaced;   // the version that was current before
-    std::chrono::nanoseconds writer_held{};  // by the swap
-};
-
-struct store_stats {
-    std::string path;
-    uuid id;
-    std::uint32_t format_version = 0;
-    timestamp created;
-    std::uint64_t events = 0;  // also the last position
-    std::uint64_t streams = 0;
-    std::uint64_t file_bytes = 0;  // on disk, free pages included
-    std::uint64_t used_bytes = 0;  // in pages that hold data
-    std::uint64_t map_bytes = 0;
-    std::uint32_t readers = 0;  // live read transactions, all processes
-    std::uint32_t reader_slots = 0;
-    std::uint64_t oldest_reader_lag = 0;  // commits since the oldest live read transaction began
-    struct table {
-        std::string name;
-        std::uint64_t entries = 0;
-        std::uint64_t bytes = 0;
-    };
-    std::vector<table> tables;
-};
-
-struct follow_options {
-    query select = {};          // `to`, `limit` and backwards do not apply
-    std::stop_token stop = {};  // wakes a waiting follower
-    bool wait = true;           // false: return at the head of the log
-};
 
 // A handle on an open store. Any thread may call anything at any time. A second handle on the same
 // folder, in this process or another, sees the same store. Moving a store is cheap; the last handle
@@ -158,8 +58,8 @@ public:
 
     // Calls `visit` for each event selected; it may return false to stop. Reads in short
     // transactions, so a long read does not keep old pages alive; an event appended meanwhile is
-    // seen if its position lies ahead. `visit` must not block for long and must not append to this
-    // store. Returns the position that the read has covered: start the next one behind it.
+    // seen if its position lies ahead. `visit` must not block for long nor append to this store.
+    // Returns the position that the read has covered: start the next one behind it.
     template <class Visit>
     requires std::invocable<Visit&, const event_view&> std::uint64_t read(const query& select,
                                                                           Visit&& visit)
@@ -182,14 +82,13 @@ public:
     };
     page read_page(const query& select) const;
 
-    // Reads what is selected, then waits for more without polling, whoever appends it, until
-    // `visit` returns false or a stop is requested. `visit` gets copies and may take its time.
-    // Returns the position covered.
+    // Reads what is selected, then waits for more, whoever appends it, until `visit` returns false
+    // or a stop is requested. `visit` gets copies and may take its time. Returns as read().
     std::uint64_t follow(const follow_options& options,
                          const std::function<bool(const recorded_event&)>& visit) const;
 
-    // The streams whose names follow `after`, in the order of names. Each call is one pass over the
-    // index of streams, so ask for many at once.
+    // The streams whose names follow `after`, in order. Each call is a pass over the index of
+    // streams, so ask for many at once.
     std::vector<stream_info> streams(std::string_view after = {}, std::size_t limit = 1000) const;
     std::vector<type_info> types() const;  // reads the whole log
 
@@ -202,37 +101,34 @@ public:
     // is only planned.
     schema_addition add_schema(const schema& s, std::string_view upcasters = {});
     schema_addition plan_schema(const schema& s, std::string_view upcasters = {}) const;
-    // Upcasters alone. Returns how many were new; one of the same type and version is replaced.
+    // Upcasters alone; how many were new. One of the same type and version is replaced.
     std::size_t add_upcasters(std::string_view upcasters);
     schema_set schemas() const;
 
     // The event as append would write it: data in the form of its schema, the version filled in;
-    // where its id is known with the same content, as that one. Throws invalid_input as append.
+    // where its id is known with the same content, as that one.
     event as_appended(const event& e) const;
 
     // ---- projections
 
-    // Runs a projection on this store; its rows are kept under name and version. A projection of
-    // that name that already runs on this handle is an invalid_input, and so are `reads` that no
-    // upcasters lead to. With inline_, appends by processes that do not run it are taken in by the
-    // next append that does.
-    // Where the store keeps rows of that name that other code has made (another version, other
-    // schema versions read, another `code`), the projection is stale: it rests, state(name) serves
-    // the rows as they are, find_projection() says why, until rebuild() has made new ones, in this
-    // process or another.
+    // Runs a projection; its rows are kept under name and version. One of that name that runs on
+    // this handle already is an invalid_input, and so are `reads` that no upcasters lead to. With
+    // inline_, appends by processes that do not run it are taken in by the next that does.
+    // Where the rows of that name were made by other code (another version, other schema versions
+    // read, another `code`), it is stale: it rests, state(name) serves the rows as they are, until
+    // rebuild() has made new ones, in this process or another.
     void run(const projection& p, projection_mode mode = projection_mode::background);
 
-    // Applies the events up to the head, in this thread. Returns the checkpoint. Throws
-    // handler_failed where the handler threw; the checkpoint then stands before that event; stale.
+    // Applies the events up to the head, in this thread. Returns the checkpoint. Throws stale, and
+    // handler_failed where the handler threw; the checkpoint then stands before that event.
     std::uint64_t catch_up(std::string_view name);
 
-    // Waits until the projection has applied `position`, whichever process runs it. False: not
-    // within `timeout`. Throws handler_failed if it stands still on a failure.
+    // Until it has applied `position`, in whichever process. False: not within `timeout`. Throws
+    // handler_failed if it stands still on a failure.
     bool wait_for(std::string_view name, std::uint64_t position,
                   std::chrono::milliseconds timeout = std::chrono::minutes(1)) const;
 
-    // Lets a projection that stands on a failing event go on behind it; the catalog keeps the
-    // record.
+    // Lets one that stands on a failing event go on behind it; the catalog keeps the record.
     void skip_failed_event(std::string_view name, std::string_view reason);
 
     // Folds the log anew beside the rows that are kept, in a folder inside the store's, and swaps
@@ -244,25 +140,28 @@ public:
     // from then on.
     rebuild_result rebuild(const projection& p, const rebuild_options& options = {});
 
-    // Makes another kept version the current one of its name. With the projection that it is of,
-    // it is brought up to the last event in the same commit.
+    // Makes another kept version the current one; with the projection that it is of, brought up to
+    // the last event in the same commit.
     void switch_projection(std::string_view name, std::uint32_t version);
     void switch_projection(const projection& p);
-    // Erases a version that is not the current one, or the last one of its name.
+    // Erases a version that is not the current one, or the last one.
     void drop_projection(std::string_view name, std::uint32_t version);
 
-    // Replays the rows of some keys, `sample` of them, and returns the keys of those that are kept
-    // otherwise: the code has changed without a new version, or is not pure. Without independent
-    // rows it replays all, and returns the first that differs.
+    // Replays `sample` rows, and returns the keys of those that are kept otherwise: the code has
+    // changed without a new version, or is not pure. Without independent rows it replays all, and
+    // returns the first that differs.
     std::vector<std::string> check_projection(const projection& p, std::size_t sample = 64) const;
 
     std::vector<projection_info> projections() const;
     std::optional<projection_info> find_projection(std::string_view name) const;  // the current
+    // Why the current rows of its name are not those of `p`; empty where they are, or are none.
+    std::string why_stale(const projection& p) const;
 
-    // The rows as kept, of the current version. Throws not_found.
+    // The rows as kept, of the current version or of another. Throws not_found; stale where only
+    // others of that name are kept.
     idem::state state(std::string_view name) const;
-    // Of a version, current or not. Throws not_found; stale where others of that name are kept.
     idem::state state(std::string_view name, std::uint32_t version) const;
+    idem::state state(const projection& p) const;  // of its version, printed by it
     template <class Key, class Row>
     fold_state<Key, Row> state(const keyed_fold<Key, Row>& fold) const {
         return fold_state<Key, Row>(state(fold.name(), fold.version()));
@@ -270,18 +169,30 @@ public:
 
     // The rows as they were after `position`: replays the log into a scratch table beside the
     // store, which is left as it was. `progress` is called now and then with the position reached.
-    idem::state replay(const projection& p,
-                       std::uint64_t position = std::numeric_limits<std::uint64_t>::max(),
+    idem::state replay(const projection& p, std::uint64_t position = last_position,
                        const std::function<void(std::uint64_t)>& progress = {}) const;
-
     template <class Key, class Row>
-    fold_state<Key, Row> replay(
-        const keyed_fold<Key, Row>& fold,
-        std::uint64_t position = std::numeric_limits<std::uint64_t>::max()) const {
+    fold_state<Key, Row> replay(const keyed_fold<Key, Row>& fold,
+                                std::uint64_t position = last_position) const {
         return fold_state<Key, Row>(replay(projection(fold), position));
     }
+    static constexpr auto last_position = std::numeric_limits<std::uint64_t>::max();
 
-    // Folds one stream up to its last event, from the newest snapshot of it.
+    // The same, from the nearest checkpoint before. After a million events it keeps one itself.
+    idem::state state_at(const projection& p, std::uint64_t position,
+                         const std::function<void(std::uint64_t)>& progress = {});
+    // Keeps the rows as they are after `position`: at most 8 of a version, then the one goes whose
+    // neighbours are nearest. False: they are over 64 MiB, or kept already.
+    bool keep_checkpoint(const projection& p, std::uint64_t position = last_position);
+    std::vector<checkpoint_info> checkpoints() const;
+
+    // Replays event by event behind `from`, and tells of each the rows that it has changed; before
+    // that, in parts and without an event, the rows as of `from`. `visit` may return false to stop.
+    using visit_trace =
+        std::function<bool(const event_view* event, std::span<const row_difference> rows)>;
+    void trace(const projection& p, std::uint64_t from, const visit_trace& visit) const;
+
+    // Folds one stream up to its last event, from the newest snapshot.
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
         folded<Row> result;
@@ -311,8 +222,7 @@ public:
 
     store_stats stats() const;
 
-    // Copies the store while it is used to a new folder: complete and verified, or not there at
-    // all.
+    // Copies the store, in use or not, to a new folder: complete and verified, or not there at all.
     void backup(const std::filesystem::path& target) const;
 
 private:

@@ -134,9 +134,9 @@ std::uint64_t projection_set::catch_up(std::string_view name) {
                                 text::shown(name)));
     }
     if (!found->runner) {
-        throw error(errc::stale, fmt::format("projection {} is stale: {}; rebuild it",
-                                             versioned(found->fold.name, found->fold.version),
-                                             reason_to_rest(name)));
+        throw error(errc::stale,
+                    fmt::format("projection {} is stale: {}; rebuild it",
+                                versioned(found->fold.name, found->fold.version), why_stale(name)));
     }
     if (found->mode == projection_mode::inline_) return catch_up_inline(*found->runner);
     return found->runner->advance(everything);
@@ -168,15 +168,18 @@ projection_record projection_set::require(const storage::transaction& txn,
     return *record;
 }
 
-// Empty: it does not.
-std::string projection_set::reason_to_rest(std::string_view name) const {
-    const auto found = find_running(name);
+std::string projection_set::why_stale(const projection& p) const {
     const auto catalog = source_.env->find_table(catalog_name);
-    if (!found || !catalog) return {};
+    if (!catalog) return {};
     const storage::read_transaction txn(*source_.env);
-    const auto current = current_projection(txn, *catalog, name);
-    return current ? staleness(*current, identity_of(found->fold, *source_.schemas->get(txn)))
+    const auto current = current_projection(txn, *catalog, p.name);
+    return current ? staleness(*current, identity_of(p, *source_.schemas->get(txn)))
                    : std::string();
+}
+
+std::string projection_set::why_stale(std::string_view name) const {
+    const auto found = find_running(name);
+    return found ? why_stale(found->fold) : std::string();
 }
 
 bool projection_set::wait_for(std::string_view name, std::uint64_t position,
@@ -257,7 +260,7 @@ std::vector<projection_info> projection_set::list() const {
     std::vector<projection_info> found;
     for (const auto& record : records) {
         found.push_back(describe(record));
-        if (found.back().current) found.back().stale = reason_to_rest(record.name());
+        if (found.back().current) found.back().stale = why_stale(record.name());
     }
     return found;
 }
@@ -271,31 +274,40 @@ std::optional<projection_info> projection_set::find(std::string_view name) const
     }
     if (!current) return std::nullopt;
     auto info = describe(*current);
-    info.stale = reason_to_rest(name);
+    info.stale = why_stale(name);
     return info;
+}
+
+// Of a version, or the current one.
+projection_record projection_set::find_kept(std::string_view name,
+                                            std::optional<std::uint32_t> version) const {
+    const auto catalog = source_.env->find_table(catalog_name);
+    if (!catalog) throw_unknown(name);
+    const storage::read_transaction txn(*source_.env);
+    auto current = current_projection(txn, *catalog, name);
+    if (!current) throw_unknown(name);
+    if (!version) return std::move(*current);
+    auto record = read_projection(txn, *catalog, catalog_key(name, *version));
+    if (record) return std::move(*record);
+    throw error(errc::stale, fmt::format("the store keeps version {} of projection {} and not {}; "
+                                         "rebuild it",
+                                         current->version(), name, *version));
 }
 
 idem::state projection_set::state(std::string_view name,
                                   std::optional<std::uint32_t> version) const {
-    const auto catalog = source_.env->find_table(catalog_name);
-    std::optional<projection_record> record;
-    if (catalog) {
-        const storage::read_transaction txn(*source_.env);
-        const auto current = current_projection(txn, *catalog, name);
-        record = version ? read_projection(txn, *catalog, catalog_key(name, *version)) : current;
-        if (!record && current) {
-            throw error(errc::stale,
-                        fmt::format("the store keeps version {} of projection {} and not {}; "
-                                    "rebuild it",
-                                    current->version(), name, *version));
-        }
-    }
-    if (!record) throw_unknown(name);
+    const projection_record record = find_kept(name, version);
     std::function<std::string(std::string_view)> printer;
-    if (const auto r = find_running(name); r && r->fold.version == record->version()) {
+    if (const auto r = find_running(name); r && r->fold.version == record.version()) {
         printer = r->fold.row_to_json;
     }
-    return make_state(source_.env, *catalog, *record, std::move(printer));
+    return make_state(source_.env, *source_.env->find_table(catalog_name), record,
+                      std::move(printer));
+}
+
+idem::state projection_set::state(const projection& p) const {
+    return make_state(source_.env, *source_.env->find_table(catalog_name),
+                      find_kept(p.name, p.version), p.row_to_json);
 }
 
 void projection_set::begin(storage::write_transaction& txn) {

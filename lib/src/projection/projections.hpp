@@ -33,7 +33,9 @@ public:
 
     std::vector<projection_info> list() const;
     std::optional<projection_info> find(std::string_view name) const;
+    std::string why_stale(const projection& p) const;
     idem::state state(std::string_view name, std::optional<std::uint32_t> version) const;
+    idem::state state(const projection& p) const;
 
     void begin(storage::write_transaction& txn) override;
     void batch(storage::write_transaction& txn, std::span<const event_view> events) override;
@@ -53,8 +55,9 @@ private:
     void start_follower();  // under the lock
     std::uint64_t catch_up_inline(projection_runner& runner);
     projection_record require(const storage::transaction& txn, std::string_view name) const;
+    projection_record find_kept(std::string_view name, std::optional<std::uint32_t> version) const;
     projection_info describe(const projection_record& listed) const;
-    std::string reason_to_rest(std::string_view name) const;
+    std::string why_stale(std::string_view name) const;  // of what runs here
     void follow(const std::stop_token& stop);
 
     const event_source source_;

@@ -81,6 +81,11 @@ public:
     // From here on at() remembers what undo() puts back.
     void mark() noexcept;
     void undo() noexcept;
+    // Rows asked for since the last mark, as they were then and as they are.
+    template <class Visit>
+    void each_change(Visit&& visit) const {
+        for (const auto& [r, before] : undo_) visit(r->key, before, *r);
+    }
     // Throws invalid_input if a row asked for since the last check passes its limit, or too many
     // were.
     void check_touched();

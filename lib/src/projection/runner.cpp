@@ -113,6 +113,18 @@ void projection_runner::apply(const event_view& e) {
     }
 }
 
+bool projection_runner::tell_changes(const event_view& e) {
+    std::vector<row_difference> rows;
+    cache_.each_change(
+        [&](std::string_view key, const state_table::slot& before, const state_table::slot& after) {
+            const auto bytes = [](const state_table::slot& s) {
+                return s.present ? std::optional<std::string_view>(s.bytes) : std::nullopt;
+            };
+            if (bytes(before) != bytes(after)) rows.push_back({key, bytes(before), bytes(after)});
+        });
+    return visit_changes_(&e, rows);
+}
+
 bool projection_runner::reload(const storage::transaction& txn) {
     const std::string name = versioned(projection_.name, projection_.version);
     auto record = read_projection(txn, place_.catalog, place_.key);
@@ -200,10 +212,11 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
                 return false;
             }
             slice.checkpoint = e.position();
-            return true;
+            if (visit_changes_) stopped_ = !tell_changes(e);
+            return !stopped_;
         });
         cache_.read_from(nullptr);
-    } while (slice.more && !enough(end, slice.checkpoint));
+    } while (slice.more && !stopped_ && !enough(end, slice.checkpoint));
     return slice;
 }
 

@@ -82,6 +82,12 @@ public:
 
     bool stands_on_failure() const;  // as the catalog says
 
+    // Who is told of each event that advance() applies, and of the rows that it has changed; false
+    // stops. Only for projections without keys_of.
+    using visit_changes =
+        std::function<bool(const event_view* event, std::span<const row_difference> rows)>;
+    void watch_rows(visit_changes visit) { visit_changes_ = std::move(visit); }
+
 private:
     struct slice_result {
         bool more = false;
@@ -91,6 +97,7 @@ private:
     };
 
     void apply(const event_view& e);  // throws handler_failed
+    bool tell_changes(const event_view& e);
     bool full() const noexcept;
     bool reload(const storage::transaction& txn);  // false: the rows are in another table now
     void follow_rows(storage::table rows) noexcept;
@@ -110,6 +117,7 @@ private:
     payload_arena arena_;
 
     std::mutex mutex_;
+    visit_changes visit_changes_;
     const watch_work* go_on_ = nullptr;  // of the advance() under way
     bool stopped_ = false;               // by it
     row_cache cache_;

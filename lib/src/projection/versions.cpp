@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
+#include "projection/checkpoints.hpp"
 #include "projection/rebuild.hpp"
 #include "storage/file_watch.hpp"
 
@@ -72,6 +73,7 @@ void drop_version(const event_source& source, std::string_view name, std::uint32
         txn.erase(catalog, catalog_key(name, version));
     });
     env.watch().announce_commit();
+    drop_checkpoints(env, name, version);
     if (const auto rows = env.find_table(state_table_name(name, version, slot))) {
         clear_in_steps(env, *rows);
     }

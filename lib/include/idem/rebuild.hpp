@@ -1,0 +1,47 @@
+// Rebuilding a projection beside the rows that are in use.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "idem/state.hpp"
+
+namespace idem {
+
+// How far a rebuild is.
+struct rebuild_progress {
+    enum class phase : std::uint8_t {
+        replay,    // folding the log into rows beside the store
+        load,      // bringing them into the store; `position` and `whole` count rows
+        catch_up,  // the events since
+        swap,      // the last of them, and the pointer
+    };
+    phase now = phase::replay;
+    std::uint64_t position = 0;
+    std::uint64_t whole = 0;
+};
+std::string_view to_string(rebuild_progress::phase phase) noexcept;
+
+struct rebuild_options {
+    std::uint64_t events_per_second_max = 0;   // 0: as fast as it goes
+    std::size_t memory_bytes_max = 256 << 20;  // for rows that are worked on
+    bool make_current = true;                  // false: keep it beside, for switch_projection()
+    bool resume = true;  // false: start anew, whatever an earlier rebuild has left
+    // Called some times a second; false stops it, and the next rebuild goes on there.
+    std::function<bool(const rebuild_progress&)> progress = {};
+};
+
+struct rebuild_result {
+    bool complete = true;  // false: stopped by `progress`
+    std::uint64_t position = 0;
+    std::uint64_t rows = 0;
+    state_digest digest;
+    std::optional<std::uint32_t> replaced;   // the version that was current before
+    std::chrono::nanoseconds writer_held{};  // by the swap
+};
+
+}  // namespace idem

@@ -1,0 +1,46 @@
+// Rows of a projection as they were at a position, so that a later look at the past need not replay
+// the log from its beginning.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idem/store_info.hpp"
+#include "projection/runner.hpp"
+
+namespace idem {
+
+inline constexpr std::size_t checkpoints_max = 8;  // of a projection's version
+inline constexpr std::uint64_t checkpoint_bytes_max = 64ULL << 20;
+
+std::vector<checkpoint_info> list_checkpoints(storage::environment& env);
+
+// The rows of `p` after `position` in a scratch environment, from the nearest checkpoint on.
+// Replays at most what lies between; `replayed` is how much that was.
+struct state_found {
+    idem::state rows;
+    std::uint64_t replayed = 0;
+};
+state_found find_state_at(const event_source& source, const projection& p, std::uint64_t position,
+                          unsigned threads, const watch_work& watch);
+
+// The same, with the place where it is.
+struct scratch_rows {
+    projection_place place;
+    std::uint64_t position = 0;
+    std::uint64_t replayed = 0;
+};
+scratch_rows find_scratch_at(const event_source& source, const projection& p,
+                             std::uint64_t position, unsigned threads,
+                             const watch_work& watch = {});
+
+// Keeps rows that were replayed. False: they are too large, one of that position is there, or
+// somebody else is at it.
+bool save_checkpoint(const event_source& source, const projection& p, const state& rows);
+
+void drop_checkpoints(storage::environment& env, std::string_view name, std::uint32_t version);
+
+}  // namespace idem
