@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -112,13 +113,17 @@ void add_repeatable(CLI::App& c, const char* name, std::vector<std::string>& val
     c.add_option(name, values, description)->allow_extra_args(false)->type_name(what);
 }
 
-// CLI11 would take -3 for a huge number.
+// CLI11 would take -3 for a huge number, and not say what it would take instead of a word.
 void add_number(CLI::App& c, const char* name, std::optional<std::uint64_t>& value,
                 const char* what, const char* description) {
-    const auto refuse_sign = [](const std::string& text) {
-        return text.starts_with('-') ? fmt::format("{} is less than 0", text) : std::string();
+    const auto refuse_other = [](const std::string& text) {
+        if (text.empty()) return text;  // refused as such
+        std::uint64_t number = 0;
+        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (fault == std::errc() && end == text.data() + text.size()) return std::string();
+        return fmt::format("{} is no whole number from 0 to 2^64 - 1, such as 1000", text);
     };
-    c.add_option(name, value, description)->type_name(what)->check(refuse_sign);
+    c.add_option(name, value, description)->type_name(what)->check(refuse_other);
 }
 
 void add_selection(CLI::App& c, selection& chosen) {
@@ -132,7 +137,7 @@ void add_selection(CLI::App& c, selection& chosen) {
         ->type_name("TIME");
     c.add_option("--until", chosen.until, "that happened before this time or day (UTC)")
         ->type_name("TIME");
-    add_number(c, "--from", chosen.from, "POSITION", "from this position on");
+    add_number(c, "--from", chosen.from, "POSITION", "from this position on; they count from 1");
     add_number(c, "--to", chosen.to, "POSITION", "up to this position");
     add_number(c, "--limit", chosen.limit, "N", "at most so many");
     c.add_flag("--reverse", chosen.reverse, "the newest first");
@@ -380,9 +385,10 @@ int command_line::explain(const CLI::ParseError& fault) const {
     } else if (incomplete) {
         what = "name a command";
     }
-    const auto meant = unknown.empty() ? std::nullopt : nearest(unknown.front(), known);
-    session_.tell(fmt::format("{}{}; `{} --help` shows what there is", what,
-                              meant ? fmt::format("; did you mean {}?", *meant) : "", asked));
+    const auto meant = nearest(unknown.empty() ? "" : unknown.front(), known);
+    session_.tell(fmt::format(
+        "{}{}; `{} --help` shows what there is", what,
+        meant.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(meant, " or ")), asked));
     return invalid;
 }
 
