@@ -17,7 +17,8 @@ namespace idem {
 
 using timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-// Where an event stands in causal order, the same on every machine.
+// Where an event stands in causal order. It stays with the store and with every copy and backup of
+// it; events that are exported and imported are appended anew, and get stamps of the new store.
 struct stamp {
     std::uint64_t clock = 0;  // hybrid logical clock: milliseconds since 1970 << 16 | logical count
     uuid origin = {};         // the incarnation of the writer that first appended the event
@@ -36,7 +37,7 @@ struct event {
     std::string type = {};
     std::uint32_t schema_version = 1;
     std::string content_type = "application/json";
-    std::string data = {};  // any bytes; with a JSON content type, valid JSON (RFC 8259)
+    std::string data = {};  // any bytes; with a JSON content type, none or valid JSON (RFC 8259)
     std::vector<std::string> tags = {};  // a set: kept sorted, repeats dropped; no commas
     std::optional<timestamp> time = {};  // when it happened; the time of the append where absent
     std::string correlation_id = {};     // of the conversation it belongs to; may be empty
