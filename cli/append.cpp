@@ -41,7 +41,7 @@ int tell(session& s, std::span<const event> batch, const append_result& result) 
     return exit_code_of(result.outcome());
 }
 
-int append_each(const std::vector<input_file>& files, store& to, session& s) {
+int append_each(const std::vector<input_file>& files, store_to_fill to, session& s) {
     int code = success;
     line_faults faults(s);
     for (const auto& file : files) {
@@ -50,7 +50,7 @@ int append_each(const std::vector<input_file>& files, store& to, session& s) {
             const auto read = read_event(file, *line, faults);
             if (!read) continue;
             try {
-                code = graver(code, tell(s, {&read->event, 1}, to.append(read->event)));
+                code = graver(code, tell(s, {&read->event, 1}, to.get().append(read->event)));
             } catch (const error& e) {
                 if (e.code() != errc::invalid_input) throw;
                 faults.add(*read, without_index(e.what()));
@@ -114,8 +114,7 @@ int append_whole(const append_options& options, const std::vector<input_file>& f
 int run(const append_options& options, session& s) {
     const auto files = open_inputs(options.files, s);
     if (options.atomic || !options.expect.empty()) return append_whole(options, files, s);
-    store to = open_or_create(options.store);
-    return append_each(files, to, s);
+    return append_each(files, store_to_fill(options.store), s);
 }
 
 }  // namespace idem::cli

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 namespace idem::cli {
 
 CLI::App* command_builder::add_command(const std::string& name, const char* description,
@@ -43,13 +45,17 @@ void add_repeatable(CLI::App& c, const char* name, std::vector<std::string>& val
     c.add_option(name, values, description)->allow_extra_args(false)->type_name(what);
 }
 
-// CLI11 would take -3 for a huge number.
+// CLI11 would take -3 for a huge number, and not say what it would take instead of a word.
 void add_number(CLI::App& c, const char* name, std::optional<std::uint64_t>& value,
                 const char* what, const char* description) {
-    const auto refuse_sign = [](const std::string& text) {
-        return text.starts_with('-') ? fmt::format("{} is less than 0", text) : std::string();
+    const auto refuse_other = [](const std::string& text) {
+        if (text.empty()) return text;  // refused as such
+        std::uint64_t number = 0;
+        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (fault == std::errc() && end == text.data() + text.size()) return std::string();
+        return fmt::format("{} is no whole number from 0 to 2^64 - 1, such as 1000", text);
     };
-    c.add_option(name, value, description)->type_name(what)->check(refuse_sign);
+    c.add_option(name, value, description)->type_name(what)->check(refuse_other);
 }
 
 void add_projection_name(CLI::App& c, std::string& name) {

@@ -148,9 +148,10 @@ int command_line::explain(const CLI::ParseError& fault) const {
     } else if (incomplete) {
         what = "name a command";
     }
-    const auto meant = unknown.empty() ? std::nullopt : nearest(unknown.front(), known);
-    session_.tell(fmt::format("{}{}; `{} --help` shows what there is", what,
-                              meant ? fmt::format("; did you mean {}?", *meant) : "", asked));
+    const auto meant = nearest(unknown.empty() ? "" : unknown.front(), known);
+    session_.tell(fmt::format(
+        "{}{}; `{} --help` shows what there is", what,
+        meant.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(meant, " or ")), asked));
     return invalid;
 }
 

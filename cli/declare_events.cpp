@@ -18,7 +18,7 @@ void add_selection(CLI::App& c, selection& chosen) {
         ->type_name("TIME");
     c.add_option("--until", chosen.until, "that happened before this time or day (UTC)")
         ->type_name("TIME");
-    add_number(c, "--from", chosen.from, "POSITION", "from this position on");
+    add_number(c, "--from", chosen.from, "POSITION", "from this position on; they count from 1");
     add_number(c, "--to", chosen.to, "POSITION", "up to this position");
     add_number(c, "--limit", chosen.limit, "N", "at most so many");
     c.add_flag("--reverse", chosen.reverse, "the newest first");

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "commands.hpp"
 #include "exit_code.hpp"
@@ -35,20 +36,23 @@ private:
     // Nullopt where the whole part was taken; else the index of an event that stands in the way.
     std::optional<std::size_t> append_part(std::size_t first, std::size_t count);
     void give_up_on(std::size_t index);
+    void tell_faults_before(std::uint64_t line);  // a batch is of one file
     void count(const told_receipt& receipt);
     void finish();
 
     const import_options& options_;
     session& session_;
     interrupt interrupt_;
-    std::optional<store> store_;
+    std::optional<store_to_fill> store_;
     line_faults invalid_;
     line_faults conflicts_;
     progress progress_;
 
     std::vector<placed_event> pending_;
     std::vector<event> batch_;  // of pending_, side by side as append() wants them
-    std::string trouble_;       // why the last part was refused
+    std::vector<read_ahead::fault> faults_;
+    std::size_t next_fault_ = 0;  // that is not told yet
+    std::string trouble_;         // why the last part was refused
     std::optional<told_receipt> refused_;
 
     std::uint64_t appended_ = 0;
@@ -67,7 +71,7 @@ int importer::run() {
         bytes_in_all_ =
             bytes_in_all_ && size ? std::optional(*bytes_in_all_ + *size) : std::nullopt;
     }
-    store_.emplace(open_or_create(options_.store));
+    store_.emplace(options_.store);
     try {
         read_ahead lines(files, interrupt_, options_.batch, batch_bytes);
         while (auto batch = lines.next()) take(std::move(*batch));
@@ -86,11 +90,20 @@ int importer::run() {
 
 void importer::take(read_ahead::batch b) {
     if (!b.faults.empty()) progress_.clear();
-    for (const auto& f : b.faults) invalid_.add(*f.file, f.line, f.what);
     pending_ = std::move(b.events);
+    faults_ = std::move(b.faults);
+    next_fault_ = 0;
     append_pending();
+    tell_faults_before(std::numeric_limits<std::uint64_t>::max());
     bytes_read_ = b.bytes_read;
     progress_.update({bytes_read_, bytes_in_all_, appended_ + duplicates_, byte_size(bytes_read_)});
+}
+
+void importer::tell_faults_before(std::uint64_t line) {
+    for (; next_fault_ < faults_.size() && faults_[next_fault_].line < line; ++next_fault_) {
+        const auto& f = faults_[next_fault_];
+        invalid_.add(*f.file, f.line, f.what);
+    }
 }
 
 // A batch with an event that cannot be taken is refused whole. Then what stands before that event
@@ -123,7 +136,7 @@ std::optional<std::size_t> importer::append_part(std::size_t first, std::size_t 
     const std::span<const event> part = std::span(batch_).subspan(first, count_of_events);
     refused_.reset();
     try {
-        const append_result result = store_->append(part);
+        const append_result result = store_->get().append(part);
         auto told = receipts_of(part, result);
         if (result.accepted()) {
             for (const auto& receipt : told) count(receipt);
@@ -142,6 +155,7 @@ std::optional<std::size_t> importer::append_part(std::size_t first, std::size_t 
 
 void importer::give_up_on(std::size_t index) {
     progress_.clear();
+    tell_faults_before(pending_[index].line);
     if (!refused_) return invalid_.add(pending_[index], trouble_);
     conflicts_.add(pending_[index], fmt::format("{}: {}", to_string(refused_->outcome), trouble_));
     if (options_.receipts) print(session_, *refused_);

@@ -33,7 +33,7 @@ bool equal(const json& a, const json& b) {
     const auto left = as_integer(a);
     const auto right = as_integer(b);
     if (left && right) return *left == *right;
-    return a.type() == b.type() ? a == b : a.is_number() && b.is_number() && a == b;
+    return a.type() == b.type() && a == b;
 }
 
 bool holds(const condition& c, event_values& e) {
@@ -187,8 +187,7 @@ bool change(const operation& o, json& row, event_values& e) {
 }
 
 void apply_operations(const rule& r, event_values& e, state_table::slot& slot) {
-    json row =
-        slot.present ? parse_json(slot.bytes, repeated_members::last_counts) : json::object();
+    json row = slot.present ? parse_row(slot.bytes) : json::object();
     bool changed = false;
     for (const auto& o : r.operations) {
         if (o.kind == operation_kind::delete_row) {  // the last one, by the grammar

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -13,6 +14,44 @@
 
 namespace idem::cli {
 namespace {
+
+// The shortest digits that mean a double, without its sign: digits * 10^power. They are what
+// first_difference() compares.
+struct decimal {
+    std::string digits = {};
+    int power = 0;
+};
+decimal shortest(double value) {
+    std::array<char, 32> space{};  // "1.25e+02"
+    char* const end = std::to_chars(space.data(), space.data() + space.size(), std::abs(value),
+                                    std::chars_format::scientific)
+                          .ptr;
+    const std::string_view text(space.data(), static_cast<std::size_t>(end - space.data()));
+    const std::size_t e = text.find('e');
+    decimal d{std::string(text.substr(0, e))};
+    if (e > 1) d.digits.erase(1, 1);  // the point
+    const std::string_view power = text.substr(text[e + 1] == '+' ? e + 2 : e + 1);
+    std::from_chars(power.data(), power.data() + power.size(), d.power);
+    d.power -= static_cast<int>(d.digits.size()) - 1;
+    return d;
+}
+
+// One value for all spellings of a number: an integer where it is one of 64 bits.
+json by_value(double value) {
+    if (value != std::trunc(value) || std::abs(value) > 0x1p64) return value;
+    const decimal d = shortest(value);
+    wide_integer integer = 0;
+    for (const char c : d.digits) integer = integer * 10 + (c - '0');
+    for (int i = 0; i < d.power; ++i) integer *= 10;
+    return to_json(value < 0 ? -integer : integer).value_or(value);
+}
+
+// Whether these digits of an integer beyond 64 bits are those that a double keeps.
+bool keeps_digits(std::string_view digits, double value) {
+    if (digits.starts_with('-')) digits.remove_prefix(1);
+    const decimal d = shortest(value);
+    return digits == d.digits + std::string(static_cast<std::size_t>(std::max(d.power, 0)), '0');
+}
 
 // Builds the value from the parser's events, which alone tell the digits of a number.
 class value_builder final : public nlohmann::json_sax<json> {
@@ -28,7 +67,8 @@ public:
     bool number_integer(number_integer_t value) override { return add(value); }
     bool number_unsigned(number_unsigned_t value) override { return add(value); }
     bool number_float(number_float_t value, const string_t& digits) override {
-        if (digits.find_first_of(".eE") != std::string::npos) return add(value);
+        const bool exact = digits.find_first_of(".eE") == std::string::npos;
+        if (!exact || keeps_digits(digits, value)) return add(by_value(value));
         return add(json::binary({digits.begin(), digits.end()}));
     }
     bool string(string_t& value) override { return add(std::move(value)); }
@@ -99,7 +139,7 @@ private:
 // The text with a huge integer in place of each number beyond the range of doubles. `text` is valid
 // JSON up to the first of them.
 std::string with_huge_integers(std::string_view text) {
-    constexpr std::string_view huge = "100000000000000000000";
+    constexpr std::string_view huge = "100000000000000000001";  // which a double would round
     std::string replaced;
     for (std::size_t at = 0; at < text.size();) {
         std::size_t end = at + 1;
@@ -132,6 +172,12 @@ json parse_json(std::string_view text, repeated_members repeated) {
     value_builder again(repeated);
     if (json::sax_parse(with_huge_integers(text), &again)) return std::move(again).take();
     throw error(errc::invalid_input, again.fault());
+}
+
+json parse_row(std::string_view text) {
+    json row = json::parse(text, nullptr, false);
+    if (!row.is_object()) throw error(errc::corrupt, "the row is no JSON object");
+    return row;
 }
 
 bool holds_huge_number(const json& value) {

@@ -1,6 +1,7 @@
 #include "nearest.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 namespace idem::cli {
@@ -23,16 +24,22 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::optional<std::string> nearest(std::string_view written,
-                                   const std::vector<std::string>& known) {
+std::vector<std::string> nearest(std::string_view written, const std::vector<std::string>& known) {
+    constexpr std::size_t shortest = 3;  // fewer letters begin too many words
     constexpr std::size_t longest = 64;  // longer words are no slips, and the work is quadratic
-    if (written.size() > longest) return std::nullopt;
-    std::optional<std::string> best;
-    std::size_t best_distance = std::max<std::size_t>(2, written.size() / 4) + 1;
+    if (written.size() > longest) return {};
+    std::vector<std::string> best;
+    if (written.size() >= shortest) {
+        std::copy_if(known.begin(), known.end(), std::back_inserter(best),
+                     [written](const std::string& word) { return word.starts_with(written); });
+    }
+    if (!best.empty()) return best;
+    std::size_t best_distance = std::max<std::size_t>(2, written.size() / 4);
     for (const auto& word : known) {
         const std::size_t d = distance(written, word);
-        if (d >= best_distance) continue;
-        best = word;
+        if (d > best_distance) continue;
+        if (d < best_distance) best.clear();
+        best.push_back(word);
         best_distance = d;
     }
     return best;

@@ -33,4 +33,14 @@ store open_or_create(const std::string& folder) {
     return store(folder);
 }
 
+store_to_fill::store_to_fill(std::string folder) : folder_(std::move(folder)) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder_, ignored) || ignored) get();
+}
+
+store& store_to_fill::get() {
+    if (!store_) store_.emplace(folder_);
+    return *store_;
+}
+
 }  // namespace idem::cli

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
         if (option == "--quick") {
+            settings.quick = true;
             settings.events = 500'000;
             settings.single_events = 16'000;
             settings.rebuilt_events = 4'000'000;
@@ -55,16 +56,16 @@ int main(int argc, char** argv) {
     }
     settings.folder = name;
     if (!compared.empty() && !sized) settings.events = 1'000'000;
-    bench::report report;
     if (!compared.empty()) {
         bench::compare(settings, compared);
     } else {
+        bench::report report(settings);
         bench::measure_flat_cost(settings, report);
         bench::measure_rising(settings, report);
         bench::measure_single(settings, report);
         bench::measure_reading(settings, report);
+        if (!json.empty()) report.write_json(json);
     }
     std::filesystem::remove_all(settings.folder);
-    if (!json.empty()) report.write_json(json);
     return 0;
 }

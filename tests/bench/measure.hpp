@@ -10,6 +10,7 @@
 namespace bench {
 
 struct settings {
+    bool quick = false;
     std::filesystem::path folder;  // where stores are made; on the disk that is to be measured
     std::uint64_t events = 10'000'000;
     std::uint64_t single_events = 20'000;  // for the measurements that commit each event
@@ -17,18 +18,20 @@ struct settings {
     double peer_seconds_max = 1e9;  // then a peer has shown its rate
 };
 
-// What was measured, against its goal. Ratios are of two measurements in one run.
+// What was measured, and what the project asks of itself. Ratios are of two measurements in one
+// run.
 struct figure {
     std::string what;
     double ratio = 0;
-    double goal = 0;
-    bool at_most = false;     // the goal is an upper limit
+    double wanted = 0;
+    bool at_most = false;     // `wanted` is an upper limit
     std::string detail = {};  // the measurements behind the ratio
 
-    bool reached() const noexcept { return at_most ? ratio <= goal : ratio >= goal; }
+    bool reached() const noexcept { return at_most ? ratio <= wanted : ratio >= wanted; }
 };
 
-std::string rates(double ours, double theirs);  // in words
+std::string rate(double a_second);  // "1.06 M/s", "491 k/s"
+std::string rates(double ours, double theirs);
 
 class stopwatch {
 public:
@@ -40,9 +43,10 @@ private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// Each prints its figures as they are made.
+// Prints the figures as they are made.
 class report {
 public:
+    explicit report(const settings& s);  // prints what is measured, and where
     void add(figure f);
     const std::vector<figure>& figures() const noexcept { return figures_; }
     void write_json(const std::filesystem::path& file) const;

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# How much memory import, replay and export take as the log grows: `tests/bench/memory.sh [IDEM]`.
+# How much memory import, replay and export take as the log grows: `tests/bench/memory.sh [IDEM]`,
+# from anywhere; IDEM is build/release/cli/idem of this source if not given.
 # Prints the highest resident memory, of files mapped and all, in MiB. Random (version 4) ids.
 set -euo pipefail
-idem=$(realpath "${1:-build/release/cli/idem}")
+root=$(dirname "$(realpath "$0")")/../..
+idem=$(realpath "${1:-$root/build/release/cli/idem}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

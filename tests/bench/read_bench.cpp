@@ -81,7 +81,7 @@ void scan(const settings& s, report& r) {
         peer = std::max(peer, events / watch.seconds());
     }
     r.add({"scan with every field touched: against a bare LMDB cursor", ours / peer, 0.7, false,
-           fmt::format("{:.1f} M/s against {:.1f} M/s", ours / 1e6, peer / 1e6)});
+           rates(ours, peer)});
 }
 
 double rebuild_rate(const settings& s, std::uint64_t events, unsigned threads) {
@@ -105,7 +105,8 @@ void rebuild(const settings& s, report& r) {
     const double one = rebuild_rate(s, events, 1);
     const double two = rebuild_rate(s, events, 2);
     r.add({"rebuild of a count, 100 events a row, one core, million events/s", one / 1e6, 4});
-    r.add({"the same, two cores against one", two / one, 1.7, false, rates(two, one)});
+    r.add({"rebuild of a count, 100 events a row, two cores against one", two / one, 1.7, false,
+           rates(two, one)});
 }
 
 }  // namespace

@@ -149,6 +149,40 @@ TEST_CASE("hostile lines are told by number, at most twenty of them, and good on
     CHECK(json_lines(counted.out).at(0).at("invalid") == "500");
 }
 
+TEST_CASE("what is wrong is told in the order of the lines, also within a batch") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    const std::string conflict = line_of{.id = "1", .data = "0"}.str();
+    const auto result =
+        run_command({"import", store}, "{\n" + numbered_line(1) + "[]\n" + conflict + "{}\n" +
+                                           numbered_line(2) + conflict + "null\n");
+    CHECK(result.exit_code == 2);
+    std::size_t before = 0;
+    for (const int line : {1, 3, 4, 5, 7, 8}) {
+        const auto at = result.err.find("standard input:" + std::to_string(line) + ": ");
+        REQUIRE(at != std::string::npos);
+        CHECK_MESSAGE(at >= before, result.err);
+        before = at;
+    }
+}
+
+TEST_CASE("lines that are no CloudEvents are told as such, and leave no store behind") {
+    const std::string football =
+        R"({"eventId":8,"tags":[{"id":1801}],"playerId":122671,"id":258612104})"
+        "\n";
+    for (const char* command : {"import", "append"}) {
+        const scratch_folder scratch;
+        const std::string store = scratch / "s.idem";
+        const auto result = run_command({command, store}, football + football);
+        CHECK(result.exit_code == 2);
+        CHECK(count(result.err, "'specversion' is missing: this is no CloudEvent") == 2);
+        CHECK(!std::filesystem::exists(store));
+        run_command({command, store}, football + numbered_line(1));
+        CHECK(json_lines(run_command({"export", store}).out).size() == 1);
+        CHECK(run_command({command, scratch / "s.idem" / "data.mdb"}, "").exit_code == 1);
+    }
+}
+
 TEST_CASE("a line of any length is skipped in constant memory") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";

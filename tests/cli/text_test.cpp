@@ -38,10 +38,16 @@ TEST_CASE("numbers are written as people read them") {
 }
 
 TEST_CASE("a slip of the pen finds the word that was meant, another word does not") {
-    const std::vector<std::string> known{"append", "import", "export", "--atomic"};
-    CHECK(nearest("apend", known) == "append");
-    CHECK(nearest("exprot", known) == "export");
-    CHECK(nearest("--atmoic", known) == "--atomic");
-    CHECK(nearest("frobnicate", known) == std::nullopt);
-    CHECK(nearest(std::string(1000, 'x'), known) == std::nullopt);
+    const std::vector<std::string> known{"append", "import", "export",     "--atomic",
+                                         "state",  "stats",  "projections"};
+    using words = std::vector<std::string>;
+    CHECK(nearest("apend", known) == words{"append"});
+    CHECK(nearest("exprot", known) == words{"export"});
+    CHECK(nearest("--atmoic", known) == words{"--atomic"});
+    CHECK(nearest("stat", known) == words{"state", "stats"});
+    CHECK(nearest("proj", known) == words{"projections"});
+    CHECK(nearest("frobnicate", known).empty());
+    CHECK(nearest("x", known).empty());
+    CHECK(nearest("", known).empty());
+    CHECK(nearest(std::string(1000, 'x'), known).empty());
 }

@@ -25,6 +25,8 @@ TEST_CASE("unknown commands and options are refused with what may have been mean
     const std::vector<slip> slips{
         {{}, "--help"},
         {{"apend", store}, "did you mean append?"},
+        {{"stat", store}, "did you mean state or stats?"},
+        {{"strea", store}, "did you mean streams?"},
         {{"frobnicate", store}, "idem --help"},
         {{"append", store, "--atmoic"}, "did you mean --atomic?"},
         {{"append", store, "--jsn"}, "did you mean --json?"},
@@ -34,6 +36,9 @@ TEST_CASE("unknown commands and options are refused with what may have been mean
         {{"show", store}, "EVENT is required"},
         {{"streams", store, "more"}, "idem streams --help"},
         {{"log", store, "--limit", "ten"}, "--limit"},
+        {{"export", store, "--from", "abc"}, "--from: abc is no whole number from 0"},
+        {{"export", store, "--from", "-3"}, "--from: -3 is no whole number"},
+        {{"export", store, "--to", "18446744073709551616"}, "--to: 18446744073709551616 is no"},
         {{"log", store, "--limit"}, "--limit"},
         {{"state", store, "x", "--at", "1e3"}, "--at"},
         {{"--frobnicate"}, "idem --help"},

@@ -149,3 +149,31 @@ TEST_CASE("an append from inside an append is refused, and does not wait for its
         CHECK(store.head() == 100);
     }
 }
+
+TEST_CASE("an append from inside read's callback is refused, whatever room the map has") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    const auto batch = numbered_events(0, 100);
+    store.append(batch);
+    for (const auto& given : {numbered_events(100, 101), batch}) {
+        int asked = 0;
+        store.read({.limit = 1}, [&](const idem::event_view&) {
+            ++asked;
+            try {
+                store.append(given);
+                FAIL("appended within a read");
+            } catch (const idem::error& e) {
+                CHECK(e.code() == idem::errc::busy);
+                CHECK(std::string(e.what()).find("inside a read") != std::string::npos);
+            }
+        });
+        CHECK(asked == 1);
+    }
+    CHECK(store.head() == 100);
+    store.append(numbered_event(100));  // and when it has returned, one may
+    store.follow({.select = {.from = 101}, .wait = false}, [&](const idem::recorded_event&) {
+        store.append(numbered_event(101));  // follow gives copies
+        return false;
+    });
+    CHECK(store.head() == 102);
+}

@@ -118,6 +118,9 @@ TEST_CASE("what is no CloudEvent is refused by attribute") {
     refused("{" + least + R"(,"extra":{"a":1}})", "extra");
     refused("{" + least + R"(,"metadata":"[[1]]"})", "metadata");
     refused("{" + least + R"(,"subject":["x"]})", "subject");
+    refused("{" + least + R"(,"tags":{"a":1}})", "tags");
+    refused("{" + least + R"(,"tags":["a",{"id":1}]})", "tags");
+    refused(R"({"tags":[{"id":1801}],"id":258612104})", "specversion");  // whatever else is odd
 }
 
 TEST_CASE("what is exported reads back as the same event") {

@@ -17,7 +17,8 @@ namespace idem {
 
 using timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-// Where an event stands in causal order, the same on every machine.
+// Where an event stands in causal order. It stays with the store and with every copy and backup of
+// it; events that are exported and imported are appended anew, and get stamps of the new store.
 struct stamp {
     std::uint64_t clock = 0;  // hybrid logical clock: milliseconds since 1970 << 16 | logical count
     uuid origin = {};         // the incarnation of the writer that first appended the event
@@ -37,8 +38,8 @@ struct event {
     // From 1. 0: not stated; append takes the newest that the store has a schema of, else 1.
     std::uint32_t schema_version = 1;
     std::string content_type = "application/json";
-    // Any bytes; with a JSON content type, valid JSON (RFC 8259). Data of a type that the store has
-    // a schema of is checked against it, and made FlatBuffers of where it is JSON.
+    // Any bytes; with a JSON content type, none or valid JSON (RFC 8259). Data of a type that the
+    // store has a schema of is checked against it, and made FlatBuffers of where it is JSON.
     std::string data = {};
     std::vector<std::string> tags = {};  // a set: kept sorted, repeats dropped; no commas
     std::optional<timestamp> time = {};  // when it happened; the time of the append where absent

@@ -38,6 +38,7 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
 append_result appender::append(encoded_batch batch, expected_revision expected) {
     if (batch.size() == 0) return {};
     env_->check_not_writing();  // it would wait for itself
+    env_->check_not_reading();
     if (!expected.is_any()) check_one_stream(batch);
     if (auto known = answer_if_known(batch)) return std::move(*known);
     request own{std::move(batch), expected, {}, nullptr, false};

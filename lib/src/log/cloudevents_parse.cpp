@@ -27,6 +27,21 @@ public:
         if (json::kind_of(line) != json::kind::object) {
             throw error(errc::invalid_input, "not a JSON object; a CloudEvent is one");
         }
+        try {
+            take_members(line);
+        } catch (const error&) {
+            // Of other JSON the first odd member is not what is wrong with it.
+            if (!has_specversion(line)) refuse_missing("specversion");
+            throw;
+        }
+        complete();
+        return std::move(event_);
+    }
+
+private:
+    static constexpr std::size_t attributes_max = 128;  // all metadata and more
+
+    void take_members(std::string_view line) {
         seen_.reserve(20);
         json::each_member(
             line, [this](std::string_view name, json::kind type, std::string_view raw) {
@@ -38,12 +53,24 @@ public:
                 seen_.emplace_back(name);
                 if (type != json::kind::null || name == "data") take(name, type, raw);
             });
-        complete();
-        return std::move(event_);
     }
 
-private:
-    static constexpr std::size_t attributes_max = 128;  // all metadata and more
+    static bool has_specversion(std::string_view line) {
+        bool found = false;
+        json::each_member(line, [&found](std::string_view name, json::kind, std::string_view) {
+            found = found || name == "specversion";
+        });
+        return found;
+    }
+
+    [[noreturn]] static void refuse_missing(std::string_view name) {
+        if (name == "specversion") {
+            refuse(name,
+                   "is missing: this is no CloudEvent; one has specversion 1.0, id, source and "
+                   "type");
+        }
+        refuse(name, "is missing: a CloudEvent has specversion, id, source and type");
+    }
 
     bool seen(std::string_view name) const {
         return std::find(seen_.begin(), seen_.end(), name) != seen_.end();
@@ -127,9 +154,16 @@ private:
     void take_tags(json::kind type, std::string_view raw) {
         if (type == json::kind::array) {
             json::each_item(raw, [this](json::kind item, std::string_view text) {
+                if (item == json::kind::object || item == json::kind::array ||
+                    item == json::kind::null) {
+                    refuse("tags", "is a list with something in it that is no string");
+                }
                 event_.tags.push_back(text_of("tags", item, text));
             });
             return;
+        }
+        if (type == json::kind::object) {
+            refuse("tags", "is neither a list of strings nor a string with commas between them");
         }
         const std::string text = text_of("tags", type, raw);
         for (std::size_t at = 0; at < text.size();) {
@@ -160,7 +194,7 @@ private:
 
     void complete() {
         for (const char* required : {"specversion", "id", "source", "type"}) {
-            if (!seen(required)) refuse(required, "is missing");
+            if (!seen(required)) refuse_missing(required);
         }
         if (id_.empty()) refuse("id", "is empty");
         if (source_.empty()) refuse("source", "is empty");

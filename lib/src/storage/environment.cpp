@@ -266,6 +266,13 @@ void environment::check_not_writing() const {
                             state_->folder.string()));
 }
 
+void environment::check_not_reading() const {
+    if (!in_transaction_of(*state_)) return;
+    throw error(errc::busy, fmt::format("{}: this thread is inside a read of the store, as the "
+                                        "callback of read() is; append when it has returned",
+                                        state_->folder.string()));
+}
+
 void environment::check_files() const {
     check_in_place(*state_);
 }

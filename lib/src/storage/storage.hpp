@@ -106,6 +106,10 @@ public:
     // wait for itself. Every write transaction asks.
     void check_not_writing() const;
 
+    // Throws busy where this thread is inside a read transaction of this environment. A write by
+    // it, or by another thread that it waits for, could not grow the map.
+    void check_not_reading() const;
+
     // Throws io where the files were removed or replaced since they were opened. Writers need not
     // ask: every write transaction does.
     void check_files() const;
