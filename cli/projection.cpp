@@ -30,6 +30,7 @@ void tell_current(const store& from, const std::string& name, session& s) {
     } else {
         s.out.write(fmt::format("no version of {} is kept\n", name));
     }
+    if (now && !now->failure.empty()) s.tell("it stands still: " + now->failure);
 }
 
 }  // namespace

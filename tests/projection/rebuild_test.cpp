@@ -297,6 +297,29 @@ TEST_CASE("a version can be kept beside, switched to, switched back from and dro
     CHECK_FALSE(s.store.find_projection("counts"));
 }
 
+TEST_CASE(
+    "who switches back to code that cannot read the newest events gets its rows as they were") {
+    counted_store s;
+    const auto reads_first = counts(1).reads("Numbered", 1);
+    const auto reads_second = counts(2)
+                                  .reads("Numbered", 2)
+                                  .upcast(idem::upcasters().add(
+                                      "Numbered", 1, [](std::string_view data) { return data; }));
+    s.store.rebuild(reads_first);
+    s.store.rebuild(reads_second);
+    auto newer = counted(100);
+    newer.schema_version = 2;
+    s.store.append({counted(101), newer});
+    s.store.switch_projection(reads_first);
+    const auto back = s.store.find_projection("counts").value();
+    CHECK(back.version == 1);
+    CHECK(back.position == 101);  // as far as it can read
+    CHECK(back.failure.find("version 2 of 'Numbered'") != std::string::npos);
+    s.store.switch_projection(reads_second);
+    CHECK(s.store.state("counts").version() == 2);
+    CHECK(s.store.state("counts").position() == 102);
+}
+
 TEST_CASE("appends go on where an inline projection was dropped or rebuilt by other code") {
     counted_store s;
     idem::store store = s.reopen();

@@ -145,6 +145,11 @@ TEST_CASE("registrations give versions, refuse what would misread, and are told 
     CHECK(second.added.at(0).upcaster);
     CHECK(s.store.add_schema(bank_schema(3)).added.at(0).step == idem::compatibility::safe);
     CHECK(s.store.schemas().types().size() == 3);
+    for (const int version : {1, 2, 3}) {  // an older release is started again
+        const auto again = s.store.add_schema(bank_schema(version));
+        CHECK(again.added.empty());
+        CHECK(again.unchanged.at(0).version == static_cast<std::uint32_t>(version));
+    }
     const auto misread = idem::schema::from_text(
         "namespace bank; table Deposited { account:string (required); cents:string; }");
     CHECK(refusal([&] { s.store.add_schema(misread); }).find("field_type_changed") !=

@@ -89,7 +89,7 @@ struct registered_type {
 // What became of the types of a schema that was added.
 struct schema_addition {
     std::vector<registered_type> added;      // types that got a version
-    std::vector<registered_type> unchanged;  // types whose newest version is this one
+    std::vector<registered_type> unchanged;  // types of which a version is this one
     std::vector<schema_change> changes;      // against the newest versions before
     std::size_t upcasters = 0;               // that were registered
 };

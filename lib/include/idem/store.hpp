@@ -141,7 +141,7 @@ public:
     rebuild_result rebuild(const projection& p, const rebuild_options& options = {});
 
     // Makes another kept version the current one; with the projection that it is of, brought up to
-    // the last event in the same commit.
+    // the last event in the same commit, or to the first that it cannot read.
     void switch_projection(std::string_view name, std::uint32_t version);
     void switch_projection(const projection& p);
     // Erases a version that is not the current one, or the last one.
@@ -157,8 +157,7 @@ public:
     // Why the current rows of its name are not those of `p`; empty where they are, or are none.
     std::string why_stale(const projection& p) const;
 
-    // The rows as kept, of the current version or of another. Throws not_found; stale where only
-    // others of that name are kept.
+    // The rows kept of the current version or another. Throws not_found; stale where only others are.
     idem::state state(std::string_view name) const;
     idem::state state(std::string_view name, std::uint32_t version) const;
     idem::state state(const projection& p) const;  // of its version, printed by it

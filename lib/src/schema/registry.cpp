@@ -96,6 +96,16 @@ const registered_schemas::entry* registered_schemas::newest(std::string_view typ
     return found == types_.end() ? nullptr : &found->second.back();
 }
 
+const registered_schemas::entry* registered_schemas::find_same(std::string_view type,
+                                                               const schema& s) const {
+    const auto found = types_.find(type);
+    if (found == types_.end()) return nullptr;
+    for (auto e = found->second.rbegin(); e != found->second.rend(); ++e) {
+        if (changes_of(*e->table, e->definition, s).empty()) return &*e;
+    }
+    return nullptr;
+}
+
 const json_upcaster* registered_schemas::upcaster(std::string_view type,
                                                   std::uint32_t from) const noexcept {
     if (upcasters_.empty()) return nullptr;
@@ -234,13 +244,14 @@ planned_registration plan_registration(const registered_schemas& known, const sc
             plan.addition.added.push_back({type, 1});
             continue;
         }
+        // An older release registers what it knows, which is no news.
+        if (const auto* const same = known.find_same(type, *s)) {
+            plan.addition.unchanged.push_back(same->about);
+            continue;
+        }
         const auto changes = changes_of(*before->table, before->definition, *s);
         append_new(plan.addition.changes, changes);
-        if (changes.empty()) {
-            plan.addition.unchanged.push_back(before->about);
-        } else {
-            plan.addition.added.push_back({type, before->about.version + 1, 0, worst(changes)});
-        }
+        plan.addition.added.push_back({type, before->about.version + 1, 0, worst(changes)});
     }
     if (s && plan.addition.added.empty() && plan.addition.unchanged.empty()) {
         throw error(errc::invalid_input, "the schema has no table that could be an event",

@@ -43,6 +43,8 @@ public:
     bool empty() const noexcept { return types_.empty() && upcasters_.empty(); }
     const entry* find(std::string_view type, std::uint32_t version) const noexcept;
     const entry* newest(std::string_view type) const noexcept;
+    // The newest version whose definition is that of `s`.
+    const entry* find_same(std::string_view type, const schema& s) const;
     const json_upcaster* upcaster(std::string_view type, std::uint32_t from) const noexcept;
     std::vector<std::uint32_t> upcast_versions(std::string_view type) const;  // that have one
     // The newest version that is known of a type, by a schema or an upcaster; 0: none.
