@@ -1,5 +1,7 @@
 #include "idem/store.hpp"
 
+#include <algorithm>
+
 #include "backup.hpp"
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
@@ -153,7 +155,9 @@ event store::as_appended(const event& e) const {
     append_payloads payloads(*impl_->events.schemas, {&e, 1},
                              [this](const uuid& id) { return impl_->reader.find(id); });
     payloads.align();
-    return payloads.events().front();
+    event appended = payloads.events().front();
+    appended.schema_version = std::max(appended.schema_version, 1U);
+    return appended;
 }
 
 void store::run(const projection& p, projection_mode mode) {

@@ -195,3 +195,27 @@ TEST_CASE("a registered version makes stale who reads the newest, and a rebuild 
     CHECK(later.state("newest").find("2").row == R"({"account":"ann","cents":700})");
     CHECK(later.find_projection("newest")->reads.at(deposited) == 2);
 }
+
+TEST_CASE("a schema that comes later changes nothing for who has read the events before") {
+    scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    // More and less than the schema will say, and not what a table is at all.
+    store.append({deposit(1, R"({"account":"ann","extra":[1]})", 1), deposit(2, "17", 1)});
+    idem::projection p;
+    p.name = "raw";
+    p.reads_json = true;
+    p.apply = [](const idem::event_view& e, idem::state_table& table) {
+        if (e.type() == deposited) table.put(to_string(e.id()), e.data());
+    };
+    store.run(p, idem::projection_mode::manual);
+    store.catch_up("raw");
+    store.add_schema(bank_schema(1));
+    store.append(deposit(3, R"({"account":"bob"})", 1));
+    idem::store later(folder / "s.idem");
+    CHECK(later.why_stale(p).empty());
+    store.catch_up("raw");
+    CHECK(later.replay(p).digest() == store.state("raw").digest());
+    CHECK(later.state("raw").find(to_string(numbered_id(2))).row == "17");
+    CHECK(later.state("raw").find(to_string(numbered_id(3))).row ==
+          R"({"account":"bob","euros":0})");
+}

@@ -96,7 +96,6 @@ void check_event(const event& e, std::size_t index) {
     if (e.id.is_max()) refuse(e, index, "id", "is the max UUID, which names no event");
     check_name(e, index, "stream", e.stream, emptiness::refused);
     check_name(e, index, "type", e.type, emptiness::refused);
-    if (e.schema_version == 0) refuse(e, index, "schema_version", "is 0; versions count from 1");
     check_name(e, index, "content_type", e.content_type, emptiness::refused);
     check_tags(e, index);
     check_name(e, index, "correlation_id", e.correlation_id, emptiness::allowed);

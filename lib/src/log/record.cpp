@@ -74,7 +74,7 @@ void encode(flatbuffers::FlatBufferBuilder& builder, const event& e, timestamp n
     const auto type = builder.CreateString(e.type);
     const auto stream = builder.CreateString(e.stream);
     const wire::Head head(to_wire(e.id), 0, 0, e.time.value_or(now).time_since_epoch().count(), 0,
-                          to_wire({}), 0, e.schema_version, 0);
+                          to_wire({}), 0, std::max(e.schema_version, 1U), 0);
 
     wire::EventBuilder record(builder);
     record.add_head(&head);

@@ -19,7 +19,10 @@ std::uint64_t hash_of_upcasters(const registered_schemas& known, const upcasters
             definitions += known.upcaster(type, from)->definition();
         }
     }
-    return definitions.empty() ? 0 : hash::of_bytes(definitions);
+    if (definitions.empty()) return 0;
+    // What they make goes through the schema that it is to fit, once there is one.
+    if (known.find(type, to)) definitions += "registered";
+    return hash::of_bytes(definitions);
 }
 
 std::string told(const std::string& code) {

@@ -82,9 +82,9 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
         target = e.schema_version();
     }
     const std::uint32_t version = e.schema_version();
-    if (version == target && flatbuffers != json_) {
-        // JSON data is what was asked for, unless typed code reads what came before the schema.
-        if (flatbuffers || !known_->find(type, version)) return e;
+    if (version == target) {
+        const bool as_wanted = json_ ? !flatbuffers : flatbuffers || !known_->find(type, version);
+        if (as_wanted) return e;
     }
     if (version > target) {
         throw error(errc::unknown_version,
@@ -95,8 +95,9 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
     }
     state s{arena, type, version, e.data(), content_type};
     while (s.version < target) step(s);
-    // Through the schema and back, JSON data says all that its schema does.
-    if (known_->find(type, target)) to_bytes(s);
+    // What was FlatBuffers goes through its schema once more, which fills in what an upcaster left
+    // out. What was JSON is left alone: it may be older than its schema, and not fit it.
+    if (!json_ || flatbuffers) to_bytes(s);
     if (json_) to_json(s);
     auto* const shown = new (arena.allocate(sizeof(event_view::shown_payload)))
         event_view::shown_payload{s.data, s.content_type, s.version};
@@ -149,8 +150,6 @@ void payload_reader::step(state& s) const {
                     fmt::format("there is no upcaster of {} from version {} to {}",
                                 text::shown(s.type), s.version, s.version + 1),
                     {.field = "schema_version"});
-    } else {
-        to_bytes(s);
     }
     ++s.version;
 }

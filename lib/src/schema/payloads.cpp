@@ -122,8 +122,7 @@ append_payloads::append_payloads(const schema_registry& registry, std::span<cons
 bool append_payloads::needs_a_look() const noexcept {
     if (!known_->empty()) return true;
     return std::any_of(given_.begin(), given_.end(), [](const event& e) {
-        return e.schema_version == 0 || is_reserved(e.stream) ||
-               e.content_type == flatbuffers_content_type;
+        return is_reserved(e.stream) || e.content_type == flatbuffers_content_type;
     });
 }
 
