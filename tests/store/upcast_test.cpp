@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "bank_events.hpp"
+#include "idem/cloudevents.hpp"
 
 template <>
 inline constexpr std::uint32_t idem::schema_version<bank_v2::Deposited> = 2;
@@ -218,4 +219,26 @@ TEST_CASE("a schema that comes later changes nothing for who has read the events
     CHECK(later.state("raw").find(to_string(numbered_id(2))).row == "17");
     CHECK(later.state("raw").find(to_string(numbered_id(3))).row ==
           R"({"account":"bob","euros":0})");
+}
+
+// tests/store/released/events.jsonl is frozen: the bytes as each release has written them.
+TEST_CASE("the events that every release has written are read by today's code") {
+    scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    add_schemas(store, euros_to_cents);
+    std::ifstream file(std::string(IDEM_RELEASED_SCHEMAS) + "/events.jsonl");
+    std::vector<idem::event> events;
+    for (std::string line; std::getline(file, line);) {
+        events.push_back(idem::parse_cloudevent(line));
+    }
+    REQUIRE(events.size() == 6);
+    REQUIRE(store.append(events).accepted());
+    const auto in_store = store.replay(balances());
+    const auto in_code = store.replay(balances().upcast(bank_upcasters()));
+    CHECK(in_store.digest() == in_code.digest());
+    CHECK(in_store.find("ann").row == 1405);
+    CHECK(in_store.find("ann USD").row == 5);
+    CHECK(in_store.find("bob").row == 12);
+    CHECK(in_store.find("gr\u00f6\u00dfe").row == -900'000'000'000);
+    CHECK(to_string(in_store.digest()) == "33eb310168036565dce3c9936fea1d95");
 }

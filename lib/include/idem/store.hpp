@@ -157,7 +157,8 @@ public:
     // Why the current rows of its name are not those of `p`; empty where they are, or are none.
     std::string why_stale(const projection& p) const;
 
-    // The rows kept of the current version or another. Throws not_found; stale where only others are.
+    // The rows kept of the current version or another. Throws not_found, or stale where there are
+    // only others.
     idem::state state(std::string_view name) const;
     idem::state state(std::string_view name, std::uint32_t version) const;
     idem::state state(const projection& p) const;  // of its version, printed by it
