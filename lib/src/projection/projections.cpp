@@ -78,7 +78,14 @@ void projection_set::run(const projection& p, projection_mode mode) {
             start_follower();
         }
     }
-    if (runner) start(p.name, runner);
+    if (!runner) return;
+    try {
+        start(p.name, runner);
+    } catch (...) {
+        const std::scoped_lock lock(mutex_);
+        running_.erase(p.name);
+        throw;
+    }
 }
 
 void projection_set::start_follower() {
@@ -86,34 +93,34 @@ void projection_set::start_follower() {
     follower_ = std::jthread([this](const std::stop_token& stop) { follow(stop); });
 }
 
+// What rests runs from now on.
 void projection_set::start(const std::string& name,
                            const std::shared_ptr<projection_runner>& runner) {
-    projection_mode mode{};
-    {
+    const auto set_runner = [&](std::shared_ptr<projection_runner> to) {
         const std::scoped_lock lock(mutex_);
-        running& r = running_.find(name)->second;
-        if (r.runner) return;  // another thread was first
-        r.runner = runner;
-        mode = r.mode;
+        const auto found = running_.find(name);
+        if (found == running_.end() || (to && found->second.runner)) return false;
+        found->second.runner = std::move(to);
+        return true;
+    };
+    if (!set_runner(runner)) return;  // another thread was first
+    try {
+        if (find_running(name)->mode == projection_mode::inline_) join_appends(runner);
+    } catch (...) {
+        set_runner(nullptr);
+        throw;
     }
-    if (mode == projection_mode::inline_) join_appends(runner);
     source_.env->watch().announce_commit();
 }
 
 void projection_set::join_appends(const std::shared_ptr<projection_runner>& added) {
-    try {
-        storage::write(*source_.env, [&](storage::write_transaction& txn) {
-            added->begin(txn);
-            added->finish(txn);
-            if (std::find(inline_.begin(), inline_.end(), added) == inline_.end()) {
-                inline_.push_back(added);
-            }
-        });
-    } catch (...) {
-        const std::scoped_lock lock(mutex_);
-        running_.erase(added->fold().name);
-        throw;
-    }
+    storage::write(*source_.env, [&](storage::write_transaction& txn) {
+        added->begin(txn);
+        added->finish(txn);
+        if (std::find(inline_.begin(), inline_.end(), added) == inline_.end()) {
+            inline_.push_back(added);
+        }
+    });
 }
 
 void projection_set::wake(std::string_view name) {
