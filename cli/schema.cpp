@@ -77,6 +77,19 @@ void print_types(const std::vector<registered_type>& types, const char* what, se
     rows.flush();
 }
 
+// The library knows the upcasters by their text alone.
+template <class Work>
+auto naming_file(const std::string& file, Work&& work) {
+    try {
+        return work();
+    } catch (const error& e) {
+        constexpr std::string_view unnamed = "upcasters";
+        const std::string_view what = e.what();
+        if (file.empty() || !what.starts_with(unnamed)) throw;
+        throw error(e.code(), file + std::string(what.substr(unnamed.size())), e.place());
+    }
+}
+
 // Types whose old events no projection can read as their newest version.
 void tell_of_gaps(const schema_addition& addition, session& s) {
     for (const auto& t : addition.added) {
@@ -118,7 +131,8 @@ int run(const schema_add_options& options, session& s) {
     if (!options.upcast.empty()) upcasters = read_file(options.upcast, upcasters_bytes_max);
     if (options.file.empty()) {
         store to = open_to_write(options.store);
-        const std::size_t added = options.dry_run ? 0 : to.add_upcasters(upcasters);
+        const std::size_t added = naming_file(
+            options.upcast, [&] { return options.dry_run ? 0 : to.add_upcasters(upcasters); });
         if (s.json) {
             json_line line;
             s.out.write(line.number("upcasters", added).str());
@@ -128,8 +142,13 @@ int run(const schema_add_options& options, session& s) {
         return success;
     }
     const schema definition = schema::read(options.file);
+    if (definition.event_types().empty()) {
+        throw error(errc::invalid_input,
+                    options.file + ": the schema has no table that could be an event");
+    }
     store to = options.dry_run ? open_to_read(options.store) : open_or_create(options.store);
-    schema_addition addition = to.plan_schema(definition, upcasters);
+    schema_addition addition =
+        naming_file(options.upcast, [&] { return to.plan_schema(definition, upcasters); });
     print_changes(addition.changes, s);
     if (worst(addition.changes) == compatibility::forbidden) {
         s.out.flush();
