@@ -105,7 +105,7 @@ TEST_CASE("damage of each kind is found and named") {
     }
     SUBCASE("a row changed behind the projection's back") {
         sample.damage([](auto& txn, const auto&, auto& env) {
-            const auto rows = env.find_table(idem::state_table_name("counts", 1));
+            const auto rows = env.find_table(idem::state_table_name("counts", 1, 0));
             txn.put(*rows, "s1", std::string(16, '\1'));
         });
         CHECK(sample.kinds() == kinds{"state_digest"});
@@ -113,9 +113,10 @@ TEST_CASE("damage of each kind is found and named") {
     SUBCASE("a checkpoint beyond the log") {
         sample.damage([](auto& txn, const auto&, auto& env) {
             const auto catalog = *env.find_table("catalog");
-            auto record = *idem::read_projection(txn, catalog, "counts", 1);
+            const auto key = idem::catalog_key("counts", 1);
+            auto record = *idem::read_projection(txn, catalog, key);
             record.checkpoint = 51;
-            idem::write_projection(txn, catalog, record);
+            idem::write_projection(txn, catalog, key, record);
         });
         CHECK(sample.kinds() == kinds{"checkpoint"});
     }
