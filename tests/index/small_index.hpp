@@ -138,7 +138,7 @@ public:
 
     idem::storage::environment& env() const { return *env_; }
     idem::storage::table table() const { return table_; }
-    const tail& recent() const { return *recent_; }
+    tail& recent() const { return *recent_; }
     std::uint64_t head() const { return all_.size(); }
     std::uint32_t levels() const {
         const idem::storage::read_transaction txn(*env_);

@@ -1,4 +1,7 @@
 // The whole index over small chunks: compared with what it should hold after every step.
+#include <chrono>
+#include <future>
+
 #include "small_index.hpp"
 
 namespace {
@@ -97,6 +100,25 @@ TEST_CASE("a reader of an old snapshot gets its own answers, however far the wri
     grow(30);
     const view known(old, index.table(), index.recent(), head, index.from_log());
     index.check_view(known, head, random);
+}
+
+TEST_CASE("a visitor may wait for a writer of the tail: it is called under no lock") {
+    small_index index(0);
+    index.append(std::vector<fingerprint>(chunk_entries * 3 / 2, 42));
+    const idem::storage::read_transaction txn(index.env());
+    const view known(txn, index.table(), index.recent(), index.head(), index.from_log());
+    std::vector<std::uint64_t> visited;
+    const auto visit = [&](std::uint64_t position) {
+        visited.push_back(position);
+        const auto written = std::async(std::launch::async, [&] { index.recent().drop_old(); });
+        return written.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    };
+    known.backwards(42, ~0ULL, visit);
+    REQUIRE(visited.size() == index.head());
+    CHECK(std::is_sorted(visited.rbegin(), visited.rend()));
+    visited.clear();
+    known.forwards(42, 1, visit);
+    CHECK(visited.size() == index.head());
 }
 
 TEST_CASE("what a transaction added is not there when it fails") {
