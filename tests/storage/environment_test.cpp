@@ -100,6 +100,7 @@ TEST_CASE("an environment is of the process that opened it; a child opens its ow
     const child_process child([&] {
         if (code_of([&] { get(*env, "made"); }) != errc::forked) return 1;
         if (code_of([&] { put(*env, "a", "child"); }) != errc::forked) return 2;
+        if (code_of([&] { env->check_usable(); }) != errc::forked) return 4;
         const auto own = storage::environment::open(folder / "s", {});
         if (own == env) return 3;
         put(*own, "a", "own");
@@ -223,6 +224,31 @@ TEST_CASE("a map that the system refuses is halved until it is granted") {
         const auto env = storage::environment::open(folder / "s", {.map_bytes = 64ULL << 30});
         put(*env, "a", "1");
         return env->stats().map_bytes < 4ULL << 30 && get(*env, "a") == "1" ? 0 : 2;
+    });
+    CHECK(child.wait() == 0);
+}
+
+TEST_CASE("a map that may not grow stays as it is, and reads go on") {
+    const scratch_folder folder;
+    make(folder / "s");
+    const child_process child([&] {
+        const auto env = storage::environment::open(folder / "s", {.map_bytes = 8 << 20});
+        put(*env, "a", "1");
+        std::uint64_t pages = 0;
+        std::ifstream("/proc/self/statm") >> pages;
+        const rlim_t granted = pages * static_cast<rlim_t>(::getpagesize()) + (12 << 20);
+        const rlimit limit{granted, granted};
+        if (::setrlimit(RLIMIT_AS, &limit) != 0) return 1;
+        const auto fill = [&] {
+            for (int i = 0; i < 300; ++i) {
+                put(*env, "k" + std::to_string(i), std::string(100'000, 'x'));
+            }
+        };
+        for (int times = 0; times < 3; ++times) {
+            if (code_of(fill) != errc::map_full) return 2;
+            if (get(*env, "a") != "1" || get(*env, "k9").size() != 100'000) return 3;
+        }
+        return env->stats().map_bytes > 8 << 20 ? 0 : 4;  // as far as there was room
     });
     CHECK(child.wait() == 0);
 }
