@@ -37,6 +37,15 @@ void put(storage::environment& env, std::string_view key, std::string_view value
         env, [&](storage::write_transaction& txn) { txn.put(txn.open_table("t"), key, value); });
 }
 
+// To so much more than this process has now.
+[[maybe_unused]] bool limit_address_space(std::uint64_t more_bytes) {
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t granted = pages * static_cast<rlim_t>(::getpagesize()) + more_bytes;
+    const rlimit limit{granted, granted};
+    return ::setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
 template <class Function>
 errc code_of(Function&& function) {
     try {
@@ -228,17 +237,25 @@ TEST_CASE("a map that the system refuses is halved until it is granted") {
     CHECK(child.wait() == 0);
 }
 
+TEST_CASE("a map that is halved leaves room for what else the process needs") {
+    const scratch_folder folder;
+    make(folder / "s");
+    const child_process child([&] {
+        if (!limit_address_space(80 << 20)) return 1;
+        const auto env = storage::environment::open(folder / "s", {.map_bytes = 64ULL << 30});
+        put(*env, "a", std::string(24 << 20, 'x'));  // bad_alloc ends the child otherwise
+        return 0;
+    });
+    CHECK(child.wait() == 0);
+}
+
 TEST_CASE("a map that may not grow stays as it is, and reads go on") {
     const scratch_folder folder;
     make(folder / "s");
     const child_process child([&] {
         const auto env = storage::environment::open(folder / "s", {.map_bytes = 8 << 20});
         put(*env, "a", "1");
-        std::uint64_t pages = 0;
-        std::ifstream("/proc/self/statm") >> pages;
-        const rlim_t granted = pages * static_cast<rlim_t>(::getpagesize()) + (12 << 20);
-        const rlimit limit{granted, granted};
-        if (::setrlimit(RLIMIT_AS, &limit) != 0) return 1;
+        if (!limit_address_space(38 << 20)) return 1;
         const auto fill = [&] {
             for (int i = 0; i < 300; ++i) {
                 put(*env, "k" + std::to_string(i), std::string(100'000, 'x'));

@@ -33,7 +33,9 @@ int open_with_map(environment::state& s, unsigned flags) {
         mdb_env_close(s.env);
         s.env = nullptr;
         if (code != ENOMEM || map <= needed) return code;
-        map = std::max(map / 2, needed);
+        do {
+            map = std::max(map / 2, needed);
+        } while (map > needed && !grants_map(map));
     }
 }
 

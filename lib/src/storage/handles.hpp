@@ -151,6 +151,9 @@ bool in_transaction_of(const environment::state& s) noexcept;
 void check_map(const environment::state& s);
 void enter_mapped(environment::state& s);  // both; not entered where it throws
 
+// Whether the system has address space for so much more, and some room for all else.
+bool grants_map(std::uint64_t bytes) noexcept;
+
 // Wait until no transaction of this process is live. A size that the system refuses leaves the map
 // as it is. Throw busy, map_full.
 void grow_map(environment::state& s);

@@ -12,18 +12,6 @@ namespace {
 
 constexpr auto patience = std::chrono::seconds(30);
 
-// LMDB gives the old map up before it asks for the new one, and is lost where that is refused. So
-// the difference is asked for first, with some room for what else the process needs.
-bool is_granted(std::uint64_t more_bytes) noexcept {
-    constexpr std::uint64_t room_bytes = 8 << 20;
-    const std::uint64_t bytes = more_bytes + room_bytes;
-    void* const probe =
-        ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (probe == MAP_FAILED) return false;
-    ::munmap(probe, bytes);
-    return true;
-}
-
 struct map_need {
     std::uint64_t now = 0;   // bytes
     std::uint64_t file = 0;  // for every page of the latest commit
@@ -37,9 +25,10 @@ map_need measure(const environment::state& s) noexcept {
     return {info.me_mapsize, (info.me_last_pgno + 1) * pages.ms_psize};
 }
 
-// With no transaction live.
+// With no transaction live. LMDB gives the old map up before it asks for the new one, and is lost
+// where that is refused; so the difference is asked for first.
 int set_size(environment::state& s, std::uint64_t now, std::uint64_t bytes) noexcept {
-    if (!is_granted(bytes > now ? bytes - now : 0)) return ENOMEM;
+    if (!grants_map(bytes > now ? bytes - now : 0)) return ENOMEM;
     s.resident.forget();
     const int code = mdb_env_set_mapsize(s.env, bytes);
     if (code != 0) s.map_lost = true;
@@ -90,6 +79,15 @@ void change(environment::state& s, const char* why, const char* doing,
 }
 
 }  // namespace
+
+bool grants_map(std::uint64_t bytes) noexcept {
+    constexpr std::uint64_t room_bytes = 32 << 20;
+    void* const probe = ::mmap(nullptr, bytes + room_bytes, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED) return false;
+    ::munmap(probe, bytes + room_bytes);
+    return true;
+}
 
 void enter_mapped(environment::state& s) {
     enter_environment(s);
