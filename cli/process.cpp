@@ -25,9 +25,10 @@ void take_standard_descriptors() {
 // May call nothing but what is safe within a signal handler.
 [[noreturn]] void tell_damage(int signal) {
     const char* const name = ::sigabbrev_np(signal);
-    for (const char* part : {"idem: reading the store ended in SIG", name ? name : "",
-                             ": its file is damaged, or another program changes it; `idem verify` "
-                             "tells more, and a backup can be restored (corrupt)\n"}) {
+    for (const char* part :
+         {"idem: working on the store ended in SIG", name ? name : "",
+          ": most likely its file is damaged, or another program changes it; "
+          "`idem verify` tells more, and a backup can be restored (corrupt)\n"}) {
         [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, part, std::strlen(part));
     }
     ::_exit(failure);

@@ -5,6 +5,7 @@
 
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
+#include "index/chunk.hpp"
 #include "index/manifest.hpp"
 #include "log/index.hpp"
 #include "sample_events.hpp"
@@ -17,16 +18,21 @@ constexpr std::uint64_t events = 140'000;  // two runs of each index and a tail
 
 class indexed_store {
 public:
-    indexed_store() {
+    explicit indexed_store(std::uint64_t count = events) { append(0, count); }
+
+    void append(std::uint64_t first, std::uint64_t end) const {
         idem::store store(path_);
         std::vector<idem::event> batch;
-        for (std::uint64_t i = 0; i < events; ++i) {
-            batch.push_back(numbered_event(i, "s" + std::to_string(i % 1000)));
-            if (batch.size() == 10'000) {
+        for (std::uint64_t i = first; i < end; ++i) {
+            batch.push_back(event(i));
+            if (batch.size() == 10'000 || i + 1 == end) {
                 store.append(batch);
                 batch.clear();
             }
         }
+    }
+    static idem::event event(std::uint64_t number) {
+        return numbered_event(number, "s" + std::to_string(number % 1000));
     }
 
     // Changes the tables behind the store's back, as damage does.
@@ -96,6 +102,15 @@ TEST_CASE("damage to the runs of an index is found and named") {
         select.stream = "s7";
         CHECK_THROWS_AS(store.read(select, [](const auto&) {}), idem::error);
     }
+    SUBCASE("the greatest id that the manifest knows of") {
+        sample.damage([](auto& txn, const auto& tables) {
+            const auto t = tables.indexes->ids.table;
+            auto m = idem::index::read_manifest(txn, t);
+            m.mark.assign(16, '\0');
+            idem::index::write_manifest(txn, t, m);
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+    }
     SUBCASE("the manifest") {
         sample.damage([](auto& txn, const auto& tables) {
             const auto t = tables.indexes->ids.table;
@@ -107,6 +122,34 @@ TEST_CASE("damage to the runs of an index is found and named") {
         CHECK_THROWS_WITH_AS(idem::store(sample.path()), doctest::Contains("manifest"),
                              idem::error);
     }
+}
+
+TEST_CASE("damage to a merge under way is told of, is not backed up, and doubles no event") {
+    const indexed_store sample(264'000);  // four runs of ids, of which a chunk is merged
+    std::uint64_t hidden = 0;
+    sample.damage([&](auto& txn, const auto& tables) {
+        const auto t = tables.indexes->ids.table;
+        const auto merge = idem::index::read_manifest(txn, t).merges.at(0);
+        REQUIRE(merge.chunks > 0);
+        const auto key = idem::index::row_key(merge.number, 0);
+        std::string chunk = row(txn, t, key);
+        const idem::index::chunk_view entries(chunk);
+        const std::uint32_t n = entries.size() / 2;
+        hidden = merge.first + entries.offset(n);
+        chunk[chunk.size() - (4 + 8) * std::size_t{entries.size()} + 8 * std::size_t{n}] ^= 1;
+        txn.put(t, key, chunk);
+    });
+    CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+    const auto copy = sample.path().parent_path() / "copy";
+    CHECK_THROWS_AS(idem::store(sample.path()).backup(copy), idem::error);
+    CHECK_FALSE(std::filesystem::exists(copy));
+
+    sample.append(264'000, 310'000);
+    idem::store store(sample.path());
+    const auto again = store.append(indexed_store::event(hidden - 1)).receipts.at(0);
+    CHECK(again.outcome == idem::outcome::duplicate);
+    CHECK(again.position == hidden);
+    CHECK(sample.kinds().empty());
 }
 
 TEST_CASE("an event whose stream has lost an entry ends a read with an error") {

@@ -2,6 +2,9 @@
 // and the same failure on the same event.
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -9,7 +12,9 @@
 #include "idem/limits.hpp"
 #include "idem/store.hpp"
 #include "sample_events.hpp"
+#include "scarce_system.hpp"
 #include "scratch_folder.hpp"
+#include "storage/child_process.hpp"
 
 namespace {
 
@@ -64,6 +69,46 @@ struct sample {
     std::filesystem::path path = folder / "s.idem";
 };
 
+// Another process, which makes the map of a store several times as large when it is told to.
+class grower {
+public:
+    explicit grower(const std::filesystem::path& path)
+        : pipe_(), child_([&] { return run(path); }) {
+        ::close(pipe_.ends[0]);
+    }
+    void grow() {
+        REQUIRE(::write(pipe_.ends[1], "", 1) == 1);
+        CHECK(end() == 0);
+    }
+    int end() {
+        ::close(pipe_.ends[1]);
+        return child_.wait();
+    }
+
+private:
+    struct pipe {
+        pipe() { REQUIRE(::pipe(ends) == 0); }
+        int ends[2];
+    };
+
+    int run(const std::filesystem::path& path) const {
+        ::close(pipe_.ends[1]);
+        char told = 0;
+        if (::read(pipe_.ends[0], &told, 1) == 0) return 0;
+        idem::store store(path, {.map_bytes = 64 << 20});
+        std::vector<idem::event> batch;
+        for (std::uint64_t i = 0; i < 50; ++i) {
+            batch.push_back(numbered_event(events + i));
+            batch.back().data = '"' + std::string(100'000, 'x') + '"';
+        }
+        store.append(batch);
+        return 0;
+    }
+
+    pipe pipe_;
+    child_process child_;
+};
+
 }  // namespace
 
 TEST_CASE("any number of threads leaves the same rows") {
@@ -78,6 +123,43 @@ TEST_CASE("any number of threads leaves the same rows") {
         CHECK(many.replay(chain(), 12'345).digest() ==
               store.replay(in_order(chain()), 12'345).digest());
     }
+}
+
+TEST_CASE("threads that the system does not grant are done without") {
+    const sample s;
+    const idem::store store(s.path, {.replay_threads = 7});
+    const auto expected = store.replay(in_order(chain())).digest();
+    for (const int granted : {0, 1, 4}) {
+        CAPTURE(granted);
+        const scarce_system::thread_limit limit(granted);
+        CHECK(store.replay(chain()).digest() == expected);
+        CHECK(limit.refused() > 0);
+    }
+}
+
+TEST_CASE("a replay goes on, whenever another process makes the map larger") {
+    bool happened = true;
+    int transactions = 0;
+    while (happened) {
+        ++transactions;
+        CAPTURE(transactions);
+        const scratch_folder folder;
+        const auto path = folder / "s.idem";
+        {
+            idem::store store(path, {.map_bytes = 1 << 20});
+            store.append(numbered_batch(0, 500));
+        }
+        grower other(path);
+        const idem::store store(path, {.map_bytes = 1 << 20, .replay_threads = 5});
+        std::optional<scarce_system::before_transaction> act;
+        act.emplace(transactions, [&] { other.grow(); });
+        const auto digest = store.replay(chain(), 500).digest();
+        happened = act->happened();
+        act.reset();
+        if (!happened) CHECK(other.end() == 0);
+        CHECK(digest == store.replay(in_order(chain()), 500).digest());
+    }
+    CHECK(transactions > 5);
 }
 
 TEST_CASE("threads go on from rows that are kept, and from one another") {

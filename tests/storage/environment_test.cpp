@@ -1,6 +1,5 @@
 // The rules of living with LMDB, each with a test that fails without it.
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 #include <cstring>
 
 #include <atomic>
@@ -8,47 +7,15 @@
 #include <thread>
 
 #include "child_process.hpp"
+#include "keyed_texts.hpp"
 #include "scratch_folder.hpp"
 #include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
 #include "storage/handles.hpp"
 #include "storage/storage.hpp"
 
-namespace {
-
 using idem::errc;
 namespace storage = idem::storage;
-
-void make(const std::filesystem::path& folder, const storage::environment_options& options = {}) {
-    storage::environment::create(folder, options, [](storage::write_transaction& txn) {
-        txn.put(txn.open_table("t"), "made", "yes");
-    });
-}
-
-std::string get(storage::environment& env, std::string_view key) {
-    const auto table = env.find_table("t");
-    const storage::read_transaction txn(env);
-    const auto found = txn.get(*table, key);
-    return found ? std::string(*found) : "";
-}
-
-void put(storage::environment& env, std::string_view key, std::string_view value) {
-    storage::write(
-        env, [&](storage::write_transaction& txn) { txn.put(txn.open_table("t"), key, value); });
-}
-
-template <class Function>
-errc code_of(Function&& function) {
-    try {
-        function();
-    } catch (const idem::error& e) {
-        CHECK(std::string(e.what()).size() > 20);
-        return e.code();
-    }
-    return errc{255};
-}
-
-}  // namespace
 
 TEST_CASE("a second open in one process shares the environment, and the last owner closes it") {
     const scratch_folder folder;
@@ -100,6 +67,7 @@ TEST_CASE("an environment is of the process that opened it; a child opens its ow
     const child_process child([&] {
         if (code_of([&] { get(*env, "made"); }) != errc::forked) return 1;
         if (code_of([&] { put(*env, "a", "child"); }) != errc::forked) return 2;
+        if (code_of([&] { env->check_usable(); }) != errc::forked) return 4;
         const auto own = storage::environment::open(folder / "s", {});
         if (own == env) return 3;
         put(*own, "a", "own");
@@ -212,21 +180,6 @@ TEST_CASE("a map that another process has grown is taken over") {
     put(*env, "after", "1");
     CHECK(get(*env, "after") == "1");
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST_CASE("a map that the system refuses is halved until it is granted") {
-    const scratch_folder folder;
-    make(folder / "s");
-    const child_process child([&] {
-        rlimit limit{.rlim_cur = 4ULL << 30, .rlim_max = 4ULL << 30};
-        if (::setrlimit(RLIMIT_AS, &limit) != 0) return 1;
-        const auto env = storage::environment::open(folder / "s", {.map_bytes = 64ULL << 30});
-        put(*env, "a", "1");
-        return env->stats().map_bytes < 4ULL << 30 && get(*env, "a") == "1" ? 0 : 2;
-    });
-    CHECK(child.wait() == 0);
-}
-#endif
 
 TEST_CASE("network and user-space file systems are told apart from local ones") {
     CHECK(storage::is_network_file_system(0x6969));      // NFS

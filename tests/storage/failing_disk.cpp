@@ -1,6 +1,7 @@
 #include "failing_disk.hpp"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -74,6 +75,19 @@ ssize_t writev(int file, const struct iovec* parts, int count) {
     if (const int fault = fault_of(page_bytes)) return refuse(fault);
     static const auto real = next<ssize_t (*)(int, const struct iovec*, int)>("writev");
     return real(file, parts, count);
+}
+
+void* mmap64(void* at, size_t size, int rights, int flags, int file, off64_t from) noexcept {
+    using namespace failing_disk;
+    if (current.load() == mode::maps_no_file && file >= 0) {
+        refuse(ENOMEM);
+        return MAP_FAILED;
+    }
+    static const auto real = next<decltype(&mmap64)>("mmap64");
+    return real(at, size, rights, flags, file, from);
+}
+void* mmap(void* at, size_t size, int rights, int flags, int file, off_t from) noexcept {
+    return mmap64(at, size, rights, flags, file, from);
 }
 
 int fdatasync(int file) {

@@ -9,6 +9,7 @@ enum class mode {
     full_in_many_pages,  // EIO, as a short write is told
     meta_page_fails,     // the last write of a commit: EIO
     sync_fails,          // EIO
+    maps_no_file,        // ENOMEM, as where the address space is limited
 };
 
 // In force for this process while it lives.

@@ -100,3 +100,31 @@ TEST_CASE("an inline projection and the log fail and resume together") {
     CHECK(store.state(counts).find("stream").row == 3);
     CHECK(store.state(counts).digest() == store.replay(counts).digest());
 }
+
+TEST_CASE("a map that is lost as it grows ends in an error, and the store opens again") {
+    const scratch_folder folder;
+    const auto fill = [&](std::uint64_t from) {
+        idem::store store(folder / "s.idem", {.map_bytes = 1 << 20});
+        const failure failing(mode::maps_no_file);
+        std::uint64_t n = from;
+        try {
+            for (; n < from + 10'000; n += 100) store.append(numbered_batch(n, 100));
+        } catch (const idem::error& e) {
+            CHECK(e.code() == errc::map_full);
+        }
+        CHECK(failing_disk::refused() == 1);
+        // It is known, and not found out by a signal.
+        CHECK(append_fails(store, n).code() == errc::map_full);
+        CHECK_THROWS_WITH_AS(store.head(), doctest::Contains("open the store again"), idem::error);
+        CHECK_THROWS_AS(store.find(numbered_id(1)), idem::error);
+        CHECK_THROWS_AS(store.backup(folder / "copy"), idem::error);
+        CHECK_THROWS_AS(store.stats(), idem::error);
+        return n;
+    };
+    const std::uint64_t acknowledged = fill(0);
+    REQUIRE(acknowledged > 0);
+    idem::store store(folder / "s.idem", {.map_bytes = 1 << 20});
+    CHECK(store.head() == acknowledged);
+    store.append(numbered_batch(acknowledged, 10'000));
+    CHECK(idem::verify(folder / "s.idem").sound());
+}

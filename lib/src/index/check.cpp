@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "idem/error.hpp"
 #include "index/chunk.hpp"
 #include "index/run.hpp"
@@ -17,6 +19,38 @@ public:
     // What is wrong; empty: nothing.
     std::string run() {
         std::vector<entry> firsts;
+        std::string wrong = check_chunks(firsts);
+        if (!wrong.empty()) return wrong;
+        if (entries_ != info_.entries()) {
+            return fmt::format("has {} entries for {} positions", entries_, info_.entries());
+        }
+        const auto directory = txn_.peek(table_, row_key(info_.number, directory_row));
+        const bool fits = directory && *directory == encode_directory(firsts, info_.first);
+        return info_.chunks == 1 || fits ? "" : differing_directory;
+    }
+
+    // Of a merge under way: its full chunks so far, and a directory of those that were checked.
+    std::string merge(std::uint32_t chunk_entries) {
+        std::vector<entry> firsts;
+        std::string wrong = check_chunks(firsts);
+        if (!wrong.empty()) return wrong;
+        const std::uint64_t expected =
+            std::min<std::uint64_t>(info_.entries(), std::uint64_t{info_.chunks} * chunk_entries);
+        if (entries_ != expected) {
+            return fmt::format("has {} entries in {} chunks", entries_, info_.chunks);
+        }
+        const auto directory = txn_.peek(table_, row_key(info_.number, directory_row));
+        if (!directory) return "";
+        const auto listed = decode_directory(*directory, info_.first);
+        const bool fits = listed && listed->size() <= firsts.size() &&
+                          std::equal(listed->begin(), listed->end(), firsts.begin());
+        return fits ? "" : differing_directory;
+    }
+
+private:
+    static constexpr const char* differing_directory = "the directory differs from the chunks";
+
+    std::string check_chunks(std::vector<entry>& firsts) {
         for (std::uint32_t i = 0; i < info_.chunks; ++i) {
             const auto bytes = txn_.peek(table_, row_key(info_.number, i));
             if (!bytes) return fmt::format("chunk {} is missing", i);
@@ -24,19 +58,9 @@ public:
             if (!wrong.empty()) return fmt::format("chunk {} {}", i, wrong);
             firsts.push_back(chunk_.front());
         }
-        if (entries_ != info_.entries()) {
-            return fmt::format("has {} entries for {} positions", entries_, info_.entries());
-        }
-        if (info_.chunks > 1) {
-            const auto bytes = txn_.peek(table_, row_key(info_.number, directory_row));
-            if (!bytes || *bytes != encode_directory(firsts, info_.first)) {
-                return "the directory differs from the chunks";
-            }
-        }
         return "";
     }
 
-private:
     // A chunk is a function of its entries: made again, it has the same bytes, filter and all.
     std::string check_chunk(std::string_view bytes) {
         const chunk_view view(bytes);
@@ -66,21 +90,35 @@ private:
     std::string again_;
 };
 
+// What `look` says is wrong; damage that ends it is wrong too.
+template <class Look>
+std::string wrong_by(Look&& look) {
+    try {
+        return look();
+    } catch (const error& e) {
+        if (e.code() != errc::corrupt) throw;
+        return e.what();
+    }
+}
+
 }  // namespace
 
 std::vector<fault> check(const storage::transaction& txn, storage::table t,
                          std::size_t faults_max) {
     std::vector<fault> faults;
-    for (const run_info& info : read_manifest(txn, t).runs) {
+    const manifest m = read_manifest(txn, t);
+    const auto note = [&](const run_info& info, std::string wrong, bool of_merge) {
+        if (wrong.empty() || faults.size() >= faults_max) return;
+        faults.push_back({info.first, info.last, std::move(wrong), of_merge});
+    };
+    for (const run_info& info : m.runs) {
         if (faults.size() >= faults_max) break;
-        std::string wrong;
-        try {
-            wrong = run_checker(txn, t, info).run();
-        } catch (const error& e) {
-            if (e.code() != errc::corrupt) throw;
-            wrong = e.what();
-        }
-        if (!wrong.empty()) faults.push_back({info.first, info.last, std::move(wrong)});
+        note(info, wrong_by([&] { return run_checker(txn, t, info).run(); }), false);
+    }
+    for (const run_info& info : m.merges) {
+        if (faults.size() >= faults_max) break;
+        note(info, wrong_by([&] { return run_checker(txn, t, info).merge(m.chunk_entries); }),
+             true);
     }
     return faults;
 }

@@ -14,10 +14,11 @@ struct fault {
     std::uint64_t first = 0;  // what is hidden or wrong lies among these positions
     std::uint64_t last = 0;
     std::string message;
+    bool of_merge = false;  // nothing is hidden: that merge is done again from sound runs
 };
 
-// Reads every chunk. Without faults, each position up to flushed() has one entry, and there is no
-// other. Throws corrupt where the manifest is damaged.
+// Reads every chunk, those of merges under way too. Without faults, each position up to flushed()
+// has one entry, and there is no other. Throws corrupt where the manifest is damaged.
 std::vector<fault> check(const storage::transaction& txn, storage::table t, std::size_t faults_max);
 
 }  // namespace idem::index

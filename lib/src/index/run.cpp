@@ -16,8 +16,8 @@ constexpr std::size_t directory_entry_bytes = 12;
 
 error damaged(const run_info& info, std::string_view what) {
     return error(errc::corrupt,
-                 fmt::format("an index lacks {} of its run of positions {} to {}; run `idem "
-                             "verify`, and export the store and import it into a new one",
+                 fmt::format("{} an index, of its run of positions {} to {}; run `idem verify`, "
+                             "and export the store and import it into a new one",
                              what, info.first, info.last),
                  {.position = info.first});
 }
@@ -29,14 +29,22 @@ Number load(const char* from) noexcept {
     return number;
 }
 
+bool directory_checksum_holds(std::string_view bytes) noexcept {
+    return bytes.size() > checksum_bytes &&
+           load<std::uint64_t>(bytes.data()) == hash::of_bytes(bytes.substr(checksum_bytes));
+}
+
 }  // namespace
 
-run::run(const storage::transaction& txn, storage::table t, const run_info& info)
-    : txn_(&txn), table_(t), info_(info) {
+run::run(const storage::transaction& txn, storage::table t, const run_info& info, checksums mode)
+    : txn_(&txn), table_(t), info_(info), mode_(mode) {
     if (info.chunks > 1) {
         const auto found = txn.peek(t, row_key(info.number, directory_row));
         if (!found || found->size() != checksum_bytes + directory_entry_bytes * info.chunks) {
-            throw damaged(info, "the directory");
+            throw damaged(info, "the directory is missing in");
+        }
+        if (mode == checksums::checked && !directory_checksum_holds(*found)) {
+            throw damaged(info, "the directory is damaged in");
         }
         directory_ = *found;
     }
@@ -56,8 +64,12 @@ const chunk_view& run::chunk(std::uint32_t number) const {
     chunk_view& view = chunks_[number];
     if (view.size() == 0) {
         const auto found = txn_->peek(table_, row_key(info_.number, number));
-        if (!found) throw damaged(info_, "a chunk");
-        view = chunk_view(*found);
+        if (!found) throw damaged(info_, "a chunk is missing in");
+        const chunk_view c(*found);
+        if (mode_ == checksums::checked && !c.checksum_holds()) {
+            throw damaged(info_, "a chunk is damaged in");
+        }
+        view = c;
     }
     return view;
 }
@@ -150,9 +162,17 @@ std::string encode_directory(std::span<const entry> firsts, std::uint64_t base) 
     return bytes;
 }
 
-bool directory_checksum_holds(std::string_view bytes) noexcept {
-    return bytes.size() > checksum_bytes &&
-           load<std::uint64_t>(bytes.data()) == hash::of_bytes(bytes.substr(checksum_bytes));
+std::optional<std::vector<entry>> decode_directory(std::string_view bytes, std::uint64_t base) {
+    if (!directory_checksum_holds(bytes)) return std::nullopt;
+    bytes.remove_prefix(checksum_bytes);
+    if (bytes.size() % directory_entry_bytes != 0) return std::nullopt;
+    std::vector<entry> firsts(bytes.size() / directory_entry_bytes);
+    const char* const offsets = bytes.data() + firsts.size() * sizeof(fingerprint);
+    for (std::size_t i = 0; i < firsts.size(); ++i) {
+        firsts[i].key = load<fingerprint>(bytes.data() + i * sizeof(fingerprint));
+        firsts[i].position = base + load<std::uint32_t>(offsets + i * sizeof(std::uint32_t));
+    }
+    return firsts;
 }
 
 }  // namespace idem::index

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +17,12 @@ namespace idem::index {
 // committed is never written again, and its pages are not used anew while a transaction sees them.
 class run {
 public:
+    // Merges check: an entry that they lose is lost. To look one up, a whole chunk would be read.
+    enum class checksums : std::uint8_t { checked, left_alone };
+
     // Throws corrupt where its directory is missing or does not fit.
-    run(const storage::transaction& txn, storage::table t, const run_info& info);
+    run(const storage::transaction& txn, storage::table t, const run_info& info,
+        checksums mode = checksums::left_alone);
 
     const run_info& info() const noexcept { return info_; }
 
@@ -46,12 +53,14 @@ private:
     const storage::transaction* txn_;
     storage::table table_;
     run_info info_;
+    checksums mode_;
     std::string_view directory_;  // empty where there is one chunk
     mutable std::vector<chunk_view> chunks_;
 };
 
 // The directory: XXH3-64 of the rest; the key of each chunk's first entry, 8 bytes; its offset, 4.
 std::string encode_directory(std::span<const entry> firsts, std::uint64_t base);
-bool directory_checksum_holds(std::string_view bytes) noexcept;
+// Nothing where it does not match its checksum.
+std::optional<std::vector<entry>> decode_directory(std::string_view bytes, std::uint64_t base);
 
 }  // namespace idem::index

@@ -16,7 +16,8 @@
 
 namespace idem::index {
 
-// Asked of each candidate, newest first; true: this is it, look no further.
+// Asked of each candidate, newest first; true: this is it, look no further. Asked under the tail's
+// lock, so it calls nobody who could use the tail.
 using accept_candidate = std::function<bool(std::size_t index, std::uint64_t position)>;
 
 // Any thread. Positions are added in order, each by whoever sees it first.

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "idem/error.hpp"
-#include "index/merged.hpp"
-#include "index/run.hpp"
+#include "index/chunk.hpp"
+#include "index/merge.hpp"
 
 namespace idem::index {
 namespace {
@@ -56,7 +56,16 @@ public:
         auto lowest = std::min_element(
             m_.merges.begin(), m_.merges.end(),
             [](const run_info& a, const run_info& b) { return a.level < b.level; });
-        if (merge_chunk(*lowest)) finish(lowest);
+        switch (advance(txn_, table_, m_, *lowest, bytes_)) {
+            case merge_state::unfinished:
+                break;
+            case merge_state::whole:
+                finish(lowest);
+                break;
+            case merge_state::damaged:
+                start_again(*lowest);
+                break;
+        }
         return true;
     }
 
@@ -99,48 +108,16 @@ private:
         }
     }
 
-    std::vector<run> sources_of(const run_info& merge) const {
-        std::vector<run> sources;
-        for (const run_info& r : m_.runs) {
-            if (r.first >= merge.first && r.last <= merge.last)
-                sources.emplace_back(txn_, table_, r);
-        }
-        return sources;
-    }
-
-    // True: that was the last one. Where the last chunk ended tells where to go on, so a merge
-    // needs no other memory.
-    bool merge_chunk(run_info& merge) {
-        const std::vector<run> sources = sources_of(merge);
-        std::vector<const run*> pointers;
-        for (const run& r : sources) pointers.push_back(&r);
-        entry from{};
-        if (merge.chunks > 0) {
-            const chunk_view c = written(merge, merge.chunks - 1);
-            const std::uint32_t last = c.size() - 1;
-            from = {c.key(last), merge.first + c.offset(last) + 1};
-        }
-        merged all(pointers, {}, from);
-        std::vector<entry> entries;
-        entries.reserve(m_.chunk_entries);
-        for (; !all.at_end() && entries.size() < m_.chunk_entries; all.advance()) {
-            entries.push_back(all.current());
-        }
-        const bool ended = all.at_end();
-        if (!entries.empty()) write_chunk(merge, entries);
-        return ended;
-    }
-
-    chunk_view written(const run_info& r, std::uint32_t number) const {
-        const auto bytes = txn_.peek(table_, row_key(r.number, number));
-        if (!bytes) throw error(errc::corrupt, "a merge of an index lacks a chunk it has written");
-        return chunk_view(*bytes);
+    // What was written of it stands nowhere else than in the table, and is erased like a run.
+    void start_again(run_info& merge) {
+        m_.dead.push_back(merge);
+        merge.number = m_.next_number++;
+        merge.chunks = 0;
     }
 
     void finish(std::vector<run_info>::iterator merge) {
         const run_info fresh = *merge;
         m_.merges.erase(merge);
-        check_complete(fresh);
         const auto is_source = [&](const run_info& r) {
             return r.first >= fresh.first && r.last <= fresh.last;
         };
@@ -149,26 +126,6 @@ private:
         const auto end = std::find_if_not(at, m_.runs.end(), is_source);
         *at = fresh;
         m_.runs.erase(at + 1, end);
-    }
-
-    // A damaged source must not become a run that lacks entries and says nothing of it.
-    void check_complete(const run_info& r) {
-        std::vector<entry> firsts;
-        std::uint64_t entries = 0;
-        for (std::uint32_t i = 0; i < r.chunks; ++i) {
-            const chunk_view c = written(r, i);
-            firsts.push_back({c.key(0), r.first + c.offset(0)});
-            entries += c.size();
-        }
-        if (entries != r.entries()) {
-            throw error(errc::corrupt,
-                        "a merge of an index has too few or too many entries; run `idem verify`, "
-                        "and export the store and import it into a new one",
-                        {.position = r.first});
-        }
-        if (r.chunks > 1) {
-            txn_.put(table_, row_key(r.number, directory_row), encode_directory(firsts, r.first));
-        }
     }
 
     storage::write_transaction& txn_;

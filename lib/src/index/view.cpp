@@ -112,15 +112,29 @@ bool view::newest_first(const run& r, std::uint32_t chunk, fingerprint key,
     return true;
 }
 
-void view::backwards(fingerprint key, std::uint64_t from, const visit_position& visit) const {
-    bool more = true;
-    if (from > manifest_.flushed()) {
+// Positions are gathered first: the tail is searched under its lock, and whoever is told of one may
+// look something else up, which waits for a writer who waits for that lock. In parts that grow, for
+// most want only the newest.
+bool view::backwards_in_tail(fingerprint key, std::uint64_t from,
+                             const visit_position& visit) const {
+    std::vector<std::uint64_t> part;
+    for (std::size_t most = 8;; most *= 2) {
+        part.clear();
         std::vector<char> done(1);
-        search_tail({&key, 1}, done, std::min(from, head_), [&](std::size_t, std::uint64_t p) {
-            more = more && visit(p);
-            return !more;
+        search_tail({&key, 1}, done, from, [&](std::size_t, std::uint64_t position) {
+            part.push_back(position);
+            return part.size() == most;
         });
+        for (const std::uint64_t position : part) {
+            if (!visit(position)) return false;
+        }
+        if (part.size() < most) return true;
+        from = part.back() - 1;
     }
+}
+
+void view::backwards(fingerprint key, std::uint64_t from, const visit_position& visit) const {
+    bool more = from <= manifest_.flushed() || backwards_in_tail(key, std::min(from, head_), visit);
     for (std::size_t i = manifest_.runs.size(); i-- > 0 && more;) {
         if (manifest_.runs[i].first > from) continue;
         const run& r = at(i);

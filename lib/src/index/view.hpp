@@ -36,7 +36,8 @@ public:
     void search(std::span<const fingerprint> keys, std::vector<char>& done,
                 const accept_candidate& accept, search_order order) const;
 
-    // Visits the positions of one key in order until told to stop (false).
+    // Visits the positions of one key in order until told to stop (false). A visitor may use the
+    // index, for nothing is locked meanwhile.
     using visit_position = std::function<bool(std::uint64_t)>;
     void forwards(fingerprint key, std::uint64_t from, const visit_position& visit) const;
     void backwards(fingerprint key, std::uint64_t from, const visit_position& visit) const;
@@ -60,6 +61,8 @@ private:
                              const visit_position& visit);
     void search_tail(std::span<const fingerprint> keys, std::vector<char>& done,
                      std::uint64_t up_to, const accept_candidate& accept) const;
+    // False: told to stop.
+    bool backwards_in_tail(fingerprint key, std::uint64_t from, const visit_position& visit) const;
     const tail& own_tail() const;
 
     const storage::transaction* txn_;

@@ -37,7 +37,7 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
 
 append_result appender::append(encoded_batch batch, expected_revision expected) {
     if (batch.size() == 0) return {};
-    env_->check_not_writing();  // it would wait for itself
+    env_->check_usable();
     env_->check_not_reading();
     if (!expected.is_any()) check_one_stream(batch);
     if (auto known = answer_if_known(batch)) return std::move(*known);
@@ -76,6 +76,12 @@ std::optional<append_result> appender::answer_if_known(const encoded_batch& batc
     }
 }
 
+std::chrono::steady_clock::duration patience_after(
+    std::chrono::steady_clock::duration last_commit) noexcept {
+    constexpr std::chrono::milliseconds longest(3);
+    return std::min<std::chrono::steady_clock::duration>(last_commit / 2, longest);
+}
+
 appender::group appender::take_group() {
     group taken;
     std::size_t bytes = 0;
@@ -93,7 +99,8 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
     // Those who shared the last commit are likely to be back in a moment. To wait a little for them
     // makes fewer and fuller commits; a caller alone never waits.
     if (last_group_ > 1) {
-        arrived_.wait_for(lock, last_commit_ / 2, [this] { return queue_.size() >= last_group_; });
+        arrived_.wait_for(lock, patience_after(last_commit_),
+                          [this] { return queue_.size() >= last_group_; });
     }
     const group requests = take_group();
     lock.unlock();

@@ -35,6 +35,11 @@ public:
     virtual void finish(storage::write_transaction& txn) = 0;
 };
 
+// How long to wait for those who shared a commit that took so long. Bounded, for what a commit
+// waited for itself, a slow handler or the lock of another process, says nothing of their return.
+std::chrono::steady_clock::duration patience_after(
+    std::chrono::steady_clock::duration last_commit) noexcept;
+
 // Any thread. A batch that comes again, if it is not small, is answered from a snapshot and waits
 // for nobody. The first caller of a group of others leads: it takes the queue, writes every batch
 // of it in one transaction and commits; the rest wait for their answer.

@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t findings_of_runs_max = 100;
 constexpr std::string_view restore_advice = "restore a backup";
 constexpr std::string_view rebuild_advice = "export the store and import it into a new one";
+constexpr std::string_view merge_advice =
+    "the next appends do that merge again; look into the disk that did this";
 
 class log_verifier {
 public:
@@ -125,6 +127,7 @@ private:
         }
         const event_view e = record_reader::open(record, position);
         bool sound = true;
+        check_mark(known.ids().contents(), e);
         if (indexes_readable_) {
             try {
                 sound = check_id(txn, known, e);
@@ -213,9 +216,23 @@ private:
         const storage::read_transaction txn(env_);
         for (const auto& fault : index::check(txn, index, findings_of_runs_max)) {
             found_.add({"index_damaged", fault.first, name,
-                        fmt::format("the index of {} is damaged among positions {} to {}: {}; {}",
-                                    name, fault.first, fault.last, fault.message, rebuild_advice)});
+                        fmt::format("the index of {} is damaged among positions {} to {}{}: {}; {}",
+                                    name, fault.first, fault.last,
+                                    fault.of_merge ? ", in a merge under way" : "", fault.message,
+                                    fault.of_merge ? merge_advice : rebuild_advice)});
         }
+    }
+
+    // An id that is greater than the mark and than all of the tail is taken for new without a look.
+    void check_mark(const index::manifest& ids, const event_view& e) {
+        if (e.position() > ids.flushed() || mark_told_of_) return;
+        const uuid id = e.id();
+        if (id_bytes(id) <= ids.mark) return;
+        mark_told_of_ = true;
+        found_.add({"index_damaged", e.position(), "ids",
+                    fmt::format("the index of ids says that no id is greater than its mark, and "
+                                "{} of position {} is; {}",
+                                to_string(id), e.position(), rebuild_advice)});
     }
 
     storage::environment& env_;
@@ -227,6 +244,7 @@ private:
     std::uint64_t next_key_ = 0;
     std::uint64_t walked_ = 0;  // blocks
     bool indexes_readable_ = true;
+    bool mark_told_of_ = false;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "log/pass.hpp"
 #include "log/record.hpp"
@@ -49,9 +50,9 @@ public:
           arenas_(rows.shard_count()),
           touched_(rows.shard_count(), std::vector<touched_rows>(rows.shard_count())),
           step_(static_cast<std::ptrdiff_t>(rows.shard_count())) {
-        for (std::size_t w = 1; w < rows.shard_count(); ++w) {
-            workers_.emplace_back([this, w] { work(w); });
-        }
+        workers_.reserve(rows.shard_count());
+        for (std::size_t w = 1; w < rows.shard_count(); ++w) start_thread();
+        threads_ = 1 + workers_.size();
     }
     ~keyed_replay() {
         over_ = true;
@@ -65,34 +66,63 @@ public:
         // One thread begins and ends all transactions: it never waits for the map while another
         // is inside.
         std::list<storage::read_transaction> open;
-        events_.clear();
-        for (std::size_t w = 0; w < rows_.shard_count(); ++w) {
-            events_.push_back(&open.emplace_back(source_.events));
-            const bool shared = &source_.events == &source_.rows;
-            rows_.shard(w).read_from(shared ? events_[w] : &open.emplace_back(source_.rows));
-        }
+        while (!begin_all(open)) open.clear();
         first_ = first;
         last_ = last;
         step_.arrive_and_wait();
-        attempt([this] { find_rows(0); });
-        step_.arrive_and_wait();
-        attempt([this] { apply(0); });
-        step_.arrive_and_wait();
+        take_part(0);
         rows_.read_from(nullptr);
         return !failed_;
     }
     std::uint64_t events() const noexcept { return events_a_round * rows_.shard_count(); }
 
 private:
+    // A thread that the system does not grant leaves its work to the others.
+    void start_thread() {
+        try {
+            workers_.emplace_back([this, w = 1 + workers_.size()] { work(w); });
+        } catch (const std::exception&) {
+            step_.arrive_and_drop();
+        }
+    }
+
+    // False: another process has grown the map when some were open, and it can be taken over only
+    // when none is. Where the caller is inside a read, the first of an environment says so.
+    bool begin_all(std::list<storage::read_transaction>& open) {
+        const bool shared = &source_.events == &source_.rows;
+        events_.clear();
+        std::size_t w = 0;
+        try {
+            for (; w < rows_.shard_count(); ++w) {
+                events_.push_back(&open.emplace_back(source_.events));
+                rows_.shard(w).read_from(shared ? events_[w] : &open.emplace_back(source_.rows));
+            }
+            return true;
+        } catch (const error& e) {
+            rows_.read_from(nullptr);
+            if (e.code() != errc::busy || w == 0) throw;
+            return false;
+        }
+    }
+
     void work(std::size_t w) {
         for (;;) {
             step_.arrive_and_wait();
             if (over_) return;
-            attempt([this, w] { find_rows(w); });
-            step_.arrive_and_wait();
-            attempt([this, w] { apply(w); });
-            step_.arrive_and_wait();
+            take_part(w);
         }
+    }
+
+    // Each thread has the parts and shards of its number; with fewer threads, more of them.
+    void take_part(std::size_t w) {
+        for (std::size_t n = w; n < rows_.shard_count(); n += threads_) {
+            attempt([this, n] { find_rows(n); });
+        }
+        step_.arrive_and_wait();
+        for (std::size_t n = w; n < rows_.shard_count(); n += threads_) {
+            attempt([this, n] { apply(n); });
+        }
+        step_.arrive_and_wait();
     }
 
     template <class Step>
@@ -184,7 +214,8 @@ private:
     std::vector<std::vector<touched_rows>> touched_;  // by part of the log, then by shard
     std::atomic<bool> failed_ = false;
     bool over_ = false;
-    std::barrier<> step_;  // orders all that the threads share
+    std::size_t threads_ = 1;  // not more than shards
+    std::barrier<> step_;      // orders all that the threads share
     std::vector<std::jthread> workers_;
 };
 

@@ -21,7 +21,8 @@ struct replay_source {
     const payload_reader* payloads;  // nullptr: events are given as stored
 };
 
-// Folds the events at first .. last, a thread for each shard of `rows`, until `enough` says so
+// Folds the events at first .. last, a thread for each shard of `rows` or as many as the system
+// grants, until `enough` says so
 // between two rounds, told the position reached. Returns the last position that was folded; nullopt
 // if an event failed, and `rows` is then of no use but to be cleared. `p` has keys_of and
 // apply_row.

@@ -17,7 +17,6 @@ namespace idem::storage {
 namespace {
 
 constexpr std::uint64_t smallest_map = 1 << 20;
-constexpr auto growth_patience = std::chrono::seconds(30);
 
 // Opens with the map asked for, or the largest that the system grants down to what the file needs.
 int open_with_map(environment::state& s, unsigned flags) {
@@ -34,7 +33,9 @@ int open_with_map(environment::state& s, unsigned flags) {
         mdb_env_close(s.env);
         s.env = nullptr;
         if (code != ENOMEM || map <= needed) return code;
-        map = std::max(map / 2, needed);
+        do {
+            map = std::max(map / 2, needed);
+        } while (map > needed && !grants_map(map));
     }
 }
 
@@ -145,6 +146,7 @@ file_watch& environment::watch() noexcept {
 
 std::optional<table> environment::find_table(std::string_view name, key_order order) {
     state& s = *state_;
+    check_process(s);  // before any lock, which a thread that is not in the child may hold
     const auto known = [&]() -> std::optional<table> {
         const auto found = s.tables.find(name);
         if (found == s.tables.end()) return std::nullopt;
@@ -157,9 +159,8 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
     if (s.writer.load() == std::this_thread::get_id()) {
         return s.writer_txn->find_opened(name, order);
     }
-    check_process(s);
     // First the gate, then the lock: as writers do, who hold the lock until they leave.
-    enter_environment(s);
+    enter_mapped(s);
     const std::unique_lock lock(s.tables_mutex);
     if (const auto found = known()) {
         leave_environment(s);
@@ -198,32 +199,7 @@ std::vector<std::string> environment::table_names() const {
 }
 
 void environment::grow() {
-    state& s = *state_;
-    if (in_transaction_of(s)) {
-        throw error(errc::busy,
-                    fmt::format("{}: the map must grow, and this thread is inside a read "
-                                "of the store: append outside of it",
-                                s.folder.string()));
-    }
-    int code = 0;
-    const bool alone = s.gate.alone(growth_patience, [&] {
-        s.resident.forget();
-        MDB_envinfo info{};
-        mdb_env_info(s.env, &info);
-        // Zero takes over what another process has set; ours is larger than that, or theirs was.
-        code = mdb_env_set_mapsize(s.env, 0);
-        MDB_envinfo taken{};
-        mdb_env_info(s.env, &taken);
-        if (code == 0 && taken.me_mapsize <= info.me_mapsize) {
-            code = mdb_env_set_mapsize(s.env, info.me_mapsize * 2);
-        }
-    });
-    if (!alone) {
-        throw error(errc::busy, fmt::format("{}: the map must grow, and a read of this process has "
-                                            "been open for half a minute: end it",
-                                            s.folder.string()));
-    }
-    check(s, code, "growing the map");
+    grow_map(*state_);
 }
 
 environment_stats environment::stats() const {
@@ -250,7 +226,7 @@ environment_stats environment::stats() const {
 
 void environment::copy_to(const std::filesystem::path& target) const {
     check_process(*state_);
-    enter_environment(*state_);
+    enter_mapped(*state_);
     const int code = mdb_env_copy2(state_->env, target.c_str(), MDB_CP_COMPACT);
     leave_environment(*state_);
     check(*state_, code, fmt::format("copying to {}", target.string()));
@@ -258,7 +234,8 @@ void environment::copy_to(const std::filesystem::path& target) const {
     sync_folder(target);
 }
 
-void environment::check_not_writing() const {
+void environment::check_usable() const {
+    check_process(*state_);
     if (state_->writer.load() != std::this_thread::get_id()) return;
     throw error(errc::busy,
                 fmt::format("{}: this thread is inside a write of the store already, as "

@@ -101,7 +101,7 @@ bool misses_pages(const environment::state& s) noexcept {
 
 void complete_file(environment::state& s) {
     enter_environment(s);
-    {
+    if (!s.map_lost) {
         const raw_transaction lock(s, 0);
         const file_end end = measure(s);
         if (lock.get() != nullptr && end.misses_pages()) resize(s, end.expected);

@@ -114,7 +114,8 @@ struct environment::state {
     std::unique_ptr<unfinished_folder> scratch;  // where this is one: its folder
     map_gate gate;
     residence resident;
-    std::optional<file_places> places;  // once it is open
+    std::atomic<bool> map_lost = false;  // for good; set with no transaction live
+    std::optional<file_places> places;   // once it is open
     file_watch watch;
     std::atomic<std::uint32_t> begun = 0;  // read transactions; every so many, dead ones are sought
 
@@ -144,6 +145,19 @@ struct write_transaction::opened_tables {
 void enter_environment(environment::state& s);
 void leave_environment(environment::state& s) noexcept;
 bool in_transaction_of(const environment::state& s) noexcept;
+
+// The map was given up for a larger one that the system then refused: LMDB has none, and reads and
+// writes would end in a signal. Throws map_full.
+void check_map(const environment::state& s);
+void enter_mapped(environment::state& s);  // both; not entered where it throws
+
+// Whether the system has address space for so much more, and some room for all else.
+bool grants_map(std::uint64_t bytes) noexcept;
+
+// Wait until no transaction of this process is live. A size that the system refuses leaves the map
+// as it is. Throw busy, map_full.
+void grow_map(environment::state& s);
+void adopt_map(environment::state& s);  // it has outgrown what this process has mapped
 
 // Throws what an LMDB or system code means, naming the folder and what was tried.
 [[noreturn]] void throw_fault(const std::filesystem::path& folder, int code,

@@ -92,9 +92,9 @@ public:
     // The names of all tables.
     std::vector<std::string> table_names() const;
 
-    // Doubles the map, or takes over a size that another process has set. Waits until no
-    // transaction of this process is live; throws busy when that takes more than half a minute,
-    // map_full if refused.
+    // Doubles the map, or makes it as much larger as the system grants. Waits until no transaction
+    // of this process is live; throws busy when that takes more than half a minute, map_full if
+    // refused, and the map is then what it was.
     void grow();
 
     environment_stats stats() const;
@@ -102,9 +102,10 @@ public:
     // Copies a consistent snapshot into the existing folder `target`, compacted, synced to disk.
     void copy_to(const std::filesystem::path& target) const;
 
-    // Throws busy where this thread is inside a write transaction of this environment, and would
-    // wait for itself. Every write transaction asks.
-    void check_not_writing() const;
+    // Asked before a caller waits for others. Throws forked in a child, where they are not there;
+    // busy where this thread is inside a write transaction of this environment, and would wait for
+    // itself. Every write transaction asks.
+    void check_usable() const;
 
     // Throws busy where this thread is inside a read transaction of this environment. A write by
     // it, or by another thread that it waits for, could not grow the map.

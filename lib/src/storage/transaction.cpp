@@ -10,33 +10,12 @@ namespace {
 constexpr int resizes_max = 100;                    // of another process, while we begin
 constexpr std::uint32_t reader_check_every = 4096;  // read transactions
 
-// The map has outgrown what this process has mapped: take over its size, with no transaction live.
-void adopt_map(environment::state& s) {
-    if (in_transaction_of(s)) {
-        throw error(errc::busy,
-                    fmt::format("{}: another process has grown the map while this thread "
-                                "is inside a read: end that first",
-                                s.folder.string()));
-    }
-    int code = 0;
-    const bool alone = s.gate.alone(std::chrono::seconds(30), [&] {
-        s.resident.forget();
-        code = mdb_env_set_mapsize(s.env, 0);
-    });
-    if (!alone) {
-        throw error(errc::busy, fmt::format("{}: another process has grown the map, and a read of "
-                                            "this one has been open for half a minute: end it",
-                                            s.folder.string()));
-    }
-    check(s, code, "taking over the map's size");
-}
-
 MDB_txn* begin(environment::state& s, unsigned flags, std::string_view doing) {
     check_process(s);
     bool reclaimed = false;
     for (int resizes = 0;;) {
         MDB_txn* txn = nullptr;
-        enter_environment(s);
+        enter_mapped(s);
         const int code = mdb_txn_begin(s.env, nullptr, flags, &txn);
         if (code == 0) return txn;
         leave_environment(s);
@@ -78,8 +57,10 @@ void put_raw(const environment::state& s, MDB_txn* txn, unsigned handle, std::st
 // tells.
 [[noreturn]] void throw_commit_fault(environment::state& s, int code) {
     MDB_txn* probe = nullptr;
-    const int state = mdb_txn_begin(s.env, nullptr, MDB_RDONLY, &probe);
-    if (state == 0) mdb_txn_abort(probe);
+    enter_environment(s);
+    const int state = s.map_lost ? 0 : mdb_txn_begin(s.env, nullptr, MDB_RDONLY, &probe);
+    if (probe != nullptr) mdb_txn_abort(probe);
+    leave_environment(s);
     if (state != MDB_PANIC) throw_fault(s.folder, code, "commit");
     throw error(
         errc::outcome_unknown,
@@ -160,7 +141,7 @@ write_transaction::write_transaction(environment& env) : transaction(env) {
         throw error(errc::read_only, fmt::format("{} is open for reading only; open it for writing",
                                                  s.folder.string()));
     }
-    env.check_not_writing();
+    env.check_usable();
     tables_known_ = s.tables_opened;
     handle_ = begin(s, 0, "beginning to write");
     try {

@@ -1,0 +1,84 @@
+// How callers that append at the same time wait for one another, and when they do not.
+#include "log/appender.hpp"
+
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "idem/error.hpp"
+#include "log/catalog.hpp"
+#include "sample_events.hpp"
+#include "scratch_folder.hpp"
+#include "storage/child_process.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Holds a commit up until it is let go.
+class slow_observer final : public idem::append_observer {
+public:
+    void begin(idem::storage::write_transaction&) override {}
+    void batch(idem::storage::write_transaction&, std::span<const idem::event_view>) override {
+        std::unique_lock lock(mutex_);
+        reached_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return let_go_; });
+    }
+    void finish(idem::storage::write_transaction&) override {}
+
+    void wait_until_reached() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return reached_; });
+    }
+    void let_go() {
+        const std::scoped_lock lock(mutex_);
+        let_go_ = true;
+        changed_.notify_all();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool reached_ = false;
+    bool let_go_ = false;
+};
+
+idem::encoded_batch one(std::uint64_t number) {
+    const idem::event e = numbered_event(number);
+    return idem::encoded_batch({&e, 1});
+}
+
+}  // namespace
+
+TEST_CASE("a forked child is told so, whatever a thread of its parent was in the middle of") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    idem::storage::environment::create(path, {}, idem::write_new_store);
+    const auto env = idem::storage::environment::open(path, {});
+    slow_observer observer;
+    idem::appender writer(env, idem::log_tables::open(*env), idem::make_uuid_v4(), observer);
+    std::thread leader([&] { writer.append(one(1), idem::expected_revision::any()); });
+    observer.wait_until_reached();
+    const child_process child([&] {
+        ::alarm(20);  // the leader is not in the child: to wait for it is to wait for ever
+        try {
+            writer.append(one(2), idem::expected_revision::any());
+        } catch (const idem::error& e) {
+            return e.code() == idem::errc::forked ? 0 : 1;
+        }
+        return 2;
+    });
+    CHECK(child.wait() == 0);
+    observer.let_go();
+    leader.join();
+}
+
+TEST_CASE("a caller waits for company half as long as a commit takes, and never long") {
+    CHECK(idem::patience_after(0ms) == 0ms);
+    CHECK(idem::patience_after(1ms) == 500us);
+    CHECK(idem::patience_after(1500ms) < 10ms);
+    CHECK(idem::patience_after(1h) < 10ms);
+}
