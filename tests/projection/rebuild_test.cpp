@@ -74,7 +74,7 @@ TEST_CASE("another version rests as stale and the old rows are served, until it 
     const auto before = store.find_projection("counts");
     REQUIRE(before);
     CHECK(before->version == 1);
-    CHECK(before->stale == "the rows are of version 1, and version 2 runs");
+    CHECK(before->stale == "the rows are of version 1, and version 2 is wanted");
     CHECK(store.state("counts").version() == 1);
     CHECK(store.state(counts(1)).find("s0").row == 15);
     CHECK(code_of([&] { store.state(counts(2)); }) == idem::errc::stale);
@@ -106,7 +106,7 @@ TEST_CASE("rows of other code or other schema versions are stale, those of the s
     SUBCASE("code") {
         store.run(counts(1, "abc"), projection_mode::manual);
         CHECK(store.find_projection("counts")->stale ==
-              "the rows were made by unnamed code, and code 'abc' runs");
+              "the rows were made by unnamed code, and code 'abc' is here");
         const auto result = store.rebuild(counts(1, "abc"));
         CHECK(result.replaced == 1);
         CHECK(store.projections().size() == 1);

@@ -213,3 +213,31 @@ TEST_CASE("two who register at once agree on the versions") {
     CHECK(a.schemas().types().size() == 5);
     for (const auto& t : b.schemas().types()) CHECK(t.version == 1);
 }
+
+TEST_CASE("bytes whose version nobody says are taken while there is one version, and no longer") {
+    bank_store s;
+    bank_v1::DepositedT five;
+    five.account = "ann";
+    five.euros = 5;
+    const auto first = typed(1, five, 0);
+    CHECK(s.store.append(first).outcome() == idem::outcome::appended);
+    CHECK(s.store.find(numbered_id(1))->schema_version == 1);
+    s.store.add_schema(bank_schema(2), euros_to_cents);
+    CHECK(refusal([&] { s.store.append(typed(2, five, 0)); }).find("say which one") !=
+          std::string::npos);
+    CHECK(s.store.append(first).outcome() == idem::outcome::duplicate);
+    CHECK(refusal([&] { s.store.append(deposit(2, five_euros, 0)); })
+              .find("(as version 2 of 'bank.Deposited', the newest; an older one is to say its "
+                    "schemaversion)") != std::string::npos);
+}
+
+TEST_CASE("an upcaster that leads to no version of a registered type is refused") {
+    bank_store s;
+    CHECK(
+        refusal([&] { s.store.add_upcasters(euros_to_cents); }) ==
+        "upcasters: 'bank.Deposited' has an upcaster from version 1, and its newest version is 1");
+    CHECK(s.store.add_schema(bank_schema(2), euros_to_cents).upcasters == 1);
+    CHECK(s.store.add_upcasters(R"({"type":"of.nobody","from":4,"do":[{"drop":"a"}]})") == 1);
+    CHECK(s.store.schemas().types().back().type == "of.nobody");
+    CHECK(s.store.schemas().types().back().version == 5);
+}

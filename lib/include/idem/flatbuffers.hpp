@@ -32,12 +32,15 @@ concept flatbuffers_object = std::derived_from<Object, flatbuffers::NativeTable>
     typename Object::TableType;
 };
 
-// The schema version that the generated code of a table is of. Where it is not the first:
+// The schema version that the generated code of a table is of. Say it beside the include of that
+// code, as soon as there are two:
 //
 //     template <>
 //     inline constexpr std::uint32_t idem::schema_version<bank::Deposited> = 2;
+//
+// 0: not said. Then events are read as version 1, and appended only while the store has no second.
 template <flatbuffers_table Table>
-inline constexpr std::uint32_t schema_version = 1;
+inline constexpr std::uint32_t schema_version = 0;
 
 namespace detail {
 
@@ -57,7 +60,9 @@ const Table* verified(std::string_view data) {
 template <flatbuffers_table Table>
 struct payload_codec<Table> {
     static std::string_view type() { return Table::GetFullyQualifiedName(); }
-    static std::uint32_t version() { return schema_version<Table>; }
+    static std::uint32_t version() {
+        return schema_version<Table> == 0 ? 1 : schema_version<Table>;
+    }
 
     static const Table& decode(const event_view& e) {
         if (const Table* const payload = detail::verified<Table>(e.data())) return *payload;

@@ -63,12 +63,12 @@ std::string fingerprint_of(const projection_identity& identity) {
 
 std::string difference_between(const projection_identity& kept, const projection_identity& wanted) {
     if (kept.version != wanted.version) {
-        return fmt::format("the rows are of version {}, and version {} runs", kept.version,
+        return fmt::format("the rows are of version {}, and version {} is wanted", kept.version,
                            wanted.version);
     }
     if (kept.keys != wanted.keys) return "its keys are of another kind";
     if (kept.code != wanted.code) {
-        return fmt::format("the rows were made by {}, and {} runs", told(kept.code),
+        return fmt::format("the rows were made by {}, and {} is here", told(kept.code),
                            told(wanted.code));
     }
     for (const auto& r : wanted.reads) {

@@ -86,6 +86,10 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
         const bool as_wanted = json_ ? !flatbuffers : flatbuffers || !known_->find(type, version);
         if (as_wanted) return e;
     }
+    if (version > target && json_ && is_as_good(type, target, version)) {
+        if (!flatbuffers) return e;
+        target = version;
+    }
     if (version > target) {
         throw error(errc::unknown_version,
                     fmt::format("it has version {} of {}, and version {} is the newest that is "
@@ -97,11 +101,30 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
     while (s.version < target) step(s);
     // What was FlatBuffers goes through its schema once more, which fills in what an upcaster left
     // out. What was JSON is left alone: it may be older than its schema, and not fit it.
-    if (!json_ || flatbuffers) to_bytes(s);
+    if (!json_ || flatbuffers) fit_schema(s, version);
     if (json_) to_json(s);
     auto* const shown = new (arena.allocate(sizeof(event_view::shown_payload)))
         event_view::shown_payload{s.data, s.content_type, s.version};
     return record_reader::with_payload(e, shown);
+}
+
+bool payload_reader::is_as_good(std::string_view type, std::uint32_t target,
+                                std::uint32_t version) const {
+    return !gap_between(*known_, type, target, version, [](std::uint32_t) { return false; }) &&
+           known_->base_version(type) <= target;
+}
+
+void payload_reader::fit_schema(state& s, std::uint32_t from) const {
+    try {
+        to_bytes(s);
+    } catch (const error& e) {
+        if (from == s.version) throw;
+        throw error(errc::unknown_version,
+                    fmt::format("what the upcasters have made of version {} of {} is no version "
+                                "{}: {}",
+                                from, text::shown(s.type), s.version, e.what()),
+                    e.place());
+    }
 }
 
 void payload_reader::to_bytes(state& s) const {
@@ -160,7 +183,7 @@ schema_versions versions_read(const projection& p, const registered_schemas& kno
     for (const auto& type : known.type_names()) {
         const bool handled =
             p.types.empty() || std::find(p.types.begin(), p.types.end(), type) != p.types.end();
-        if (handled) reads.try_emplace(type, known.newest_version(type));
+        if (handled) reads.try_emplace(type, known.base_version(type));
     }
     return reads;
 }

@@ -34,6 +34,8 @@ private:
 // know() and learn() by one thread while no other reads; read() by any.
 class payload_reader {
 public:
+    // With `json`, a version that is newer than what is read is as good, if only safe steps lie
+    // between.
     payload_reader(const schema_versions& reads, bool json, upcasters steps);
 
     // The schemas as of a moment not before the events that are read.
@@ -52,7 +54,9 @@ private:
     std::uint32_t target_of(std::string_view type) const noexcept;  // 0: as stored
     void to_bytes(state& s) const;
     void to_json(state& s) const;
+    void fit_schema(state& s, std::uint32_t from) const;
     void step(state& s) const;
+    bool is_as_good(std::string_view type, std::uint32_t target, std::uint32_t version) const;
 
     std::vector<std::pair<std::string, std::uint32_t>> reads_;
     bool json_;

@@ -30,14 +30,14 @@ bool is_reserved(std::string_view stream) {
 
 // Runs `work` on data; what it throws names "data.member", and the event is named by the caller.
 template <class Work>
-auto or_unfit(Work&& work) {
+auto or_unfit(std::string_view as_what, Work&& work) {
     try {
         return work();
     } catch (const error& e) {
         const std::string field = e.place().field.empty() ? "data" : e.place().field;
         std::string why = e.what();
         if (why.starts_with(field + " ")) why.erase(0, field.size() + 1);
-        throw unfit{field, std::move(why)};
+        throw unfit{field, why.append(as_what)};
     }
 }
 
@@ -54,7 +54,15 @@ void take_registration(registered_schemas& known, const event& e) {
 void resolve(const registered_schemas& known, event& e) {
     const auto* const newest = known.newest(e.type);
     const bool flatbuffers = e.content_type == flatbuffers_content_type;
-    if (e.schema_version == 0) e.schema_version = newest ? newest->about.version : 1;
+    const bool unstated = e.schema_version == 0;
+    if (unstated && newest && newest->about.version > 1 && flatbuffers &&
+        !looks_like_json_object(e.data)) {
+        throw unfit{"schema_version",
+                    fmt::format("is not stated, and the store has {} versions of {}: say which one "
+                                "the bytes are of, as schema_version<Table> does",
+                                newest->about.version, text::shown(e.type))};
+    }
+    if (unstated) e.schema_version = newest ? newest->about.version : 1;
     if (!newest) {
         if (!flatbuffers || !looks_like_json_object(e.data)) return;
         throw unfit{"data", fmt::format("is JSON where it must be FlatBuffers, and the store has "
@@ -68,11 +76,17 @@ void resolve(const registered_schemas& known, event& e) {
                                 "{}, `idem schema add` adds the next",
                                 e.schema_version, text::shown(e.type), newest->about.version)};
     }
+    std::string as_what;
+    if (newest->about.version > 1) {
+        as_what =
+            fmt::format(" (as version {} of {}{})", e.schema_version, text::shown(e.type),
+                        unstated ? ", the newest; an older one is to say its schemaversion" : "");
+    }
     if (is_json_content_type(e.content_type) || (flatbuffers && looks_like_json_object(e.data))) {
-        e.data = or_unfit([&] { return entry->definition.from_json(e.type, e.data); });
+        e.data = or_unfit(as_what, [&] { return entry->definition.from_json(e.type, e.data); });
         e.content_type = flatbuffers_content_type;
     } else if (flatbuffers) {
-        or_unfit([&] { entry->definition.check(e.type, e.data); });
+        or_unfit(as_what, [&] { entry->definition.check(e.type, e.data); });
     } else {
         throw unfit{"content_type", fmt::format("is {}; {} has a schema, so its data is {} or JSON",
                                                 text::shown(e.content_type), text::shown(e.type),

@@ -71,6 +71,22 @@ void refuse_forbidden(const std::vector<schema_change>& changes) {
                 {.field = "schema"});
 }
 
+// One of a registered type must lead to a version of it, or readers would look for the way there.
+void refuse_stray(const registered_schemas& known, const schema_addition& addition,
+                  const json_upcaster& u) {
+    const auto* const newest = known.newest(u.type());
+    std::uint32_t last = newest ? newest->about.version : 0;
+    for (const auto& t : addition.added) {
+        if (t.type == u.type()) last = t.version;
+    }
+    if (last == 0 || u.from() < last) return;
+    throw error(errc::invalid_input,
+                fmt::format("upcasters: {} has an upcaster from version {}, and its newest version "
+                            "is {}",
+                            text::shown(u.type()), u.from(), last),
+                {.field = "from"});
+}
+
 event registration(std::string_view type, std::string data) {
     event e;
     e.stream = schemas_stream;
@@ -121,10 +137,18 @@ std::vector<std::uint32_t> registered_schemas::upcast_versions(std::string_view 
     return versions;
 }
 
-std::uint32_t registered_schemas::newest_version(std::string_view type) const {
-    const entry* const last = newest(type);
-    const auto upcast = upcast_versions(type);
-    return std::max(last ? last->about.version : 0, upcast.empty() ? 0 : upcast.back() + 1);
+// Old events become this version; what has come since is read as it was meant.
+std::uint32_t registered_schemas::base_version(std::string_view type) const {
+    const auto found = types_.find(type);
+    if (found == types_.end()) {
+        const auto upcast = upcast_versions(type);
+        return upcast.empty() ? 0 : upcast.back() + 1;
+    }
+    std::uint32_t base = 1;
+    for (const entry& e : found->second) {
+        if (e.about.step != compatibility::safe) base = e.about.version;
+    }
+    return base;
 }
 
 std::vector<std::string> registered_schemas::type_names() const {
@@ -143,6 +167,9 @@ std::vector<registered_type> registered_schemas::list() const {
             all.push_back(e.about);
             all.back().upcaster = upcaster(type, e.about.version - 1) != nullptr;
         }
+    }
+    for (const auto& [key, u] : upcasters_) {
+        if (!types_.contains(key.first)) all.push_back({key.first, key.second + 1, 0, {}, true});
     }
     return all;
 }
@@ -263,6 +290,7 @@ planned_registration plan_registration(const registered_schemas& known, const sc
             registration(schema_added_type, write_schema_added(plan.addition.added, *s)));
     }
     for (const auto& u : upcasters) {
+        refuse_stray(known, plan.addition, u);
         const json_upcaster* const same = known.upcaster(u.type(), u.from());
         if (same && same->definition() == u.definition()) continue;
         plan.events.push_back(registration(upcaster_added_type, u.definition()));
