@@ -84,6 +84,10 @@ int run(const bisect_options& options, session& s) {
     condition_keeper keeper(row_condition::parse(options.condition), p.fold);
     const std::uint64_t start = options.from.value_or(0);
     const std::uint64_t head = from.head();
+    if (start > head) {
+        throw error(errc::invalid_input,
+                    fmt::format("--from {} lies beyond the last position, {}", start, head));
+    }
     std::optional<answer> found;
     progress shown("bisect");
     bool started = false;

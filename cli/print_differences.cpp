@@ -15,11 +15,13 @@ std::string_view word_of(const row_difference& d) {
 
 }  // namespace
 
-void print_differences(const state& before, const state& after, session& s) {
+void print_differences(const state& before, const state& after,
+                       const std::optional<std::string>& only, session& s) {
     table rows(s,
                {{"change"}, {"key"}, {"before", align::left, true}, {"after", align::left, true}});
     const auto count = diff(before, after, [&](const row_difference& d) {
         const std::string key = print_key(before.keys(), d.key);
+        if (only && *only != key) return true;
         const auto printed = [](const state& of, const std::optional<std::string_view>& row) {
             return row ? std::optional(of.row_to_json(*row)) : std::nullopt;
         };

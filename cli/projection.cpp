@@ -61,6 +61,9 @@ int run(const projection_check_options& options, session& s) {
     const known_projection p = find_projection(s, from, options.name);
     require_definition(p);
     constexpr std::uint64_t usual_rows = 64;
+    if (options.rows == 0) {
+        throw error(errc::invalid_input, "--rows 0: give at least 1, or nothing would be checked");
+    }
     const auto differ = from.check_projection(p.fold, options.rows.value_or(usual_rows));
     table people(s, {{"key"}});
     for (const auto& key : differ) {

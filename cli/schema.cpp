@@ -141,6 +141,11 @@ int run(const schema_add_options& options, session& s) {
         }
         return success;
     }
+    if (options.file.ends_with(".json")) {
+        throw error(errc::invalid_input, fmt::format("{} is no schema; upcasters in JSON go with "
+                                                     "--upcast",
+                                                     options.file));
+    }
     const schema definition = schema::read(options.file);
     if (definition.event_types().empty()) {
         throw error(errc::invalid_input,

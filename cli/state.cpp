@@ -1,6 +1,8 @@
 // idem state: a projection's rows, up to date or as they were.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "find_projection.hpp"
@@ -12,6 +14,7 @@
 #include "progress.hpp"
 #include "table.hpp"
 #include "text.hpp"
+#include "version_name.hpp"
 
 namespace idem::cli {
 namespace {
@@ -61,6 +64,23 @@ state rows_at(store& from, const known_projection& p, std::uint64_t position, bo
     });
 }
 
+// As they were left, with the way to new ones.
+state stale_rows(const store& from, const known_projection& p, const std::string& why,
+                 const state_options& options, session& s) {
+    const auto kept = from.find_projection(p.fold.name).value();
+    const auto all = from.projections();
+    const bool built = std::any_of(all.begin(), all.end(), [&](const projection_info& other) {
+        return other.name == p.fold.name && other.version == p.fold.version && !other.current;
+    });
+    const std::string remedy =
+        built ? fmt::format("`idem projection switch {} {}@{}` takes the others", options.store,
+                            p.fold.name, p.fold.version)
+              : fmt::format("`idem rebuild {} {}` makes new ones", options.store, options.name);
+    s.tell(fmt::format("{} is stale: {}; these are the rows of {}@{} as they were left; {}",
+                       p.fold.name, why, kept.name, kept.version, remedy));
+    return kept_rows(s, from, kept.name, kept.version);
+}
+
 state rows_of(store& from, const known_projection& p, const state_options& options, bool writable,
               session& s) {
     if (options.at) return rows_at(from, p, *options.at, writable);
@@ -73,15 +93,10 @@ state rows_of(store& from, const known_projection& p, const state_options& optio
     }
     refuse_changed_definition(from, p.fold);
     if (!writable) return replay(from, p.fold, query().to);
-    from.run(p.fold, projection_mode::manual);
-    const auto kept = from.find_projection(p.fold.name);
-    if (!kept->stale.empty()) {
-        s.tell(fmt::format(
-            "{} is stale: {}; these are the rows of {}@{} as they were left; `idem "
-            "rebuild {} {}` makes new ones",
-            p.fold.name, kept->stale, kept->name, kept->version, options.store, options.name));
-        return kept_rows(s, from, kept->name, kept->version);
+    if (const auto why = from.why_stale(p.fold); !why.empty()) {
+        return stale_rows(from, p, why, options, s);
     }
+    from.run(p.fold, projection_mode::manual);
     catch_up(from, p.fold.name);
     return from.state(p.fold);
 }
@@ -145,15 +160,35 @@ void print_digest(const state& rows, const known_projection& p, session& s) {
                      {"order", order_word(p.fold) + ": " + order_reason(p)}});
 }
 
+// NAME@VERSION: what is kept of it, as it is.
+int print_version(const store& from, const state_options& options, session& s) {
+    const version_name wanted = parse_version_name(options.name);
+    if (options.at || options.diff || options.digest) {
+        throw error(errc::invalid_input,
+                    fmt::format("{}: --at, --diff and --digest are for the projection that is "
+                                "known here; write its name without a version",
+                                options.name));
+    }
+    const state rows = kept_rows(s, from, wanted.name, wanted.version);
+    if (options.key) return print_one(rows, *options.key, s);
+    print_all(rows, s);
+    return success;
+}
+
 }  // namespace
 
 int run(const state_options& options, session& s) {
     bool writable = false;
     store from = open_as_far_as_allowed(options.store, writable);
+    if (options.name.find('@') != std::string::npos && !is_file_name(options.name)) {
+        return print_version(from, options, s);
+    }
     const known_projection p = find_projection(s, from, options.name);
     if (options.diff) {
-        print_differences(rows_of(from, p, options, writable, s),
-                          rows_at(from, p, *options.diff, writable), s);
+        const state there = rows_at(from, p, *options.diff, writable);
+        const state here = rows_of(from, p, options, writable, s);
+        // From the one asked for first to the other; alone, from there to now.
+        print_differences(options.at ? here : there, options.at ? there : here, options.key, s);
         return success;
     }
     const state rows = rows_of(from, p, options, writable, s);

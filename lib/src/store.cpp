@@ -234,7 +234,11 @@ state store::state_at(const projection& p, std::uint64_t position,
 }
 bool store::keep_checkpoint(const projection& p, std::uint64_t position) {
     const auto found = find_state_at(impl_->events, p, position, impl_->replay_threads, {});
-    return save_checkpoint(impl_->events, p, found.rows);
+    const auto outcome = save_checkpoint(impl_->events, p, found.rows);
+    if (outcome == checkpoint_outcome::busy) {
+        throw error(errc::busy, "another process is keeping a checkpoint; try again");
+    }
+    return outcome == checkpoint_outcome::kept;
 }
 std::vector<checkpoint_info> store::checkpoints() const {
     return list_checkpoints(*impl_->env);

@@ -97,8 +97,7 @@ public:
     // Registers the event types of a schema, and upcasters in JSON (schemas/EVOLUTION.md), in the
     // reserved stream "$schemas". A type whose definition is new or has changed gets the next
     // version. From then on its payloads are checked, JSON data is made FlatBuffers, and anyone
-    // can print them. Throws invalid_input where events would be misread (`forbidden`), unless it
-    // is only planned.
+    // can print them. Where events would be misread, add_schema() throws invalid_input.
     schema_addition add_schema(const schema& s, std::string_view upcasters = {});
     schema_addition plan_schema(const schema& s, std::string_view upcasters = {}) const;
     // Upcasters alone; how many were new. One of the same type and version is replaced.
@@ -181,8 +180,9 @@ public:
     // The same, from the nearest checkpoint before. After a million events it keeps one itself.
     idem::state state_at(const projection& p, std::uint64_t position,
                          const std::function<void(std::uint64_t)>& progress = {});
-    // Keeps the rows as they are after `position`: at most 8 of a version, then the one goes whose
-    // neighbours are nearest. False: they are over 64 MiB, or kept already.
+    // Keeps the rows as they are after `position`, if they are not kept yet: at most 8 of a
+    // version, then the one goes whose neighbours are nearest. False: they are too large. Throws
+    // busy.
     bool keep_checkpoint(const projection& p, std::uint64_t position = last_position);
     std::vector<checkpoint_info> checkpoints() const;
 

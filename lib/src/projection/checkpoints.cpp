@@ -10,6 +10,7 @@
 #include "base/hash.hpp"
 #include "catalog_generated.h"
 #include "idem/error.hpp"
+#include "idem/limits.hpp"
 #include "log/catalog.hpp"
 #include "projection/kept_state.hpp"
 #include "storage/cursor.hpp"
@@ -262,11 +263,12 @@ state_found find_state_at(const event_source& source, const projection& p, std::
             found.replayed};
 }
 
-bool save_checkpoint(const event_source& source, const projection& p, const state& rows) {
+checkpoint_outcome save_checkpoint(const event_source& source, const projection& p,
+                                   const state& rows) {
     storage::environment& env = *source.env;
     // The folder itself is the lock: what a crash has left is cleared by the next one.
     const auto lock = storage::folder_lock::take(env.folder());
-    if (!lock) return false;
+    if (!lock) return checkpoint_outcome::busy;
     const auto catalog = env.find_table(catalog_name).value();
     checkpoint made;
     made.info = {p.name, p.version, rows.position(), rows.row_count(), 0};
@@ -276,7 +278,7 @@ bool save_checkpoint(const event_source& source, const projection& p, const stat
     rows.for_each([&](std::string_view key, std::string_view row) {
         made.info.bytes += key.size() + row.size();
     });
-    if (made.info.bytes > checkpoint_bytes_max || made.info.position == 0) return false;
+    if (made.info.bytes > limits::checkpoint_bytes_max) return checkpoint_outcome::too_large;
     storage::table kept;
     storage::write(env,
                    [&](storage::write_transaction& txn) { kept = txn.open_table(table_name); });
@@ -291,7 +293,7 @@ bool save_checkpoint(const event_source& source, const projection& p, const stat
     for (const auto& c : all) {
         if (c.info.position == made.info.position && c.info.name == p.name &&
             c.info.version == p.version && c.fingerprint == made.fingerprint) {
-            return false;
+            return checkpoint_outcome::kept;
         }
     }
     for (const auto id : left) erase_rows(env, kept, id);
@@ -308,7 +310,7 @@ bool save_checkpoint(const event_source& source, const projection& p, const stat
     }
     made.key = key_of(p.name, p.version, made.id);
     storage::write(env, [&](storage::write_transaction& txn) { write_entry(txn, catalog, made); });
-    return true;
+    return checkpoint_outcome::kept;
 }
 
 void drop_checkpoints(storage::environment& env, std::string_view name, std::uint32_t version) {

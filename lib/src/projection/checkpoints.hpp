@@ -14,7 +14,6 @@
 namespace idem {
 
 inline constexpr std::size_t checkpoints_max = 8;  // of a projection's version
-inline constexpr std::uint64_t checkpoint_bytes_max = 64ULL << 20;
 
 std::vector<checkpoint_info> list_checkpoints(storage::environment& env);
 
@@ -37,9 +36,10 @@ scratch_rows find_scratch_at(const event_source& source, const projection& p,
                              std::uint64_t position, unsigned threads,
                              const watch_work& watch = {});
 
-// Keeps rows that were replayed. False: they are too large, one of that position is there, or
-// somebody else is at it.
-bool save_checkpoint(const event_source& source, const projection& p, const state& rows);
+// Keeps rows that were replayed, where that is wanted.
+enum class checkpoint_outcome : std::uint8_t { kept, too_large, busy };  // busy: others keep one
+checkpoint_outcome save_checkpoint(const event_source& source, const projection& p,
+                                   const state& rows);
 
 void drop_checkpoints(storage::environment& env, std::string_view name, std::uint32_t version);
 

@@ -333,7 +333,9 @@ void projection_rebuild::put_in_place(storage::write_transaction& txn, projectio
     left_ = before ? std::optional(before->slot) : std::nullopt;
     record.registered = options_.make_current || !current ? next_registration(txn, catalog_)
                                                           : (before ? before->registered : 0);
-    result_.replaced = current ? std::optional(current->version()) : std::nullopt;
+    const bool in_its_place =
+        options_.make_current || !current || current->version() == fold_.version;
+    result_.replaced = current && in_its_place ? std::optional(current->version()) : std::nullopt;
     result_.position = record.checkpoint;
     result_.digest = record.digest;
     result_.rows = txn.stats(rows_).entries;
