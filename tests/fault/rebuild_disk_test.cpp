@@ -74,7 +74,7 @@ TEST_CASE("an inline projection whose rows another process has replaced outlives
     idem::store store(path);
     append_some(store, 0);
     store.run(many_rows(1), idem::projection_mode::inline_);
-    victim_process rebuild({path, "rebuild", "1", "1", "0"});
+    victim_process rebuild({path, "rebuild", "1", "1", "0", "0"});
     CHECK(rebuild.wait() == 0);
     {
         const failing_disk::failure failing(mode::full_in_one_page);
