@@ -10,8 +10,9 @@
 
 class scratch_folder {
 public:
-    scratch_folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "idem-test-XXXXXX").string();
+    explicit scratch_folder(
+        const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+        std::string name = (parent / "idem-test-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) {
             throw std::system_error(errno, std::generic_category(), name);
         }

@@ -44,6 +44,13 @@ public:
         while (text_.size() < bytes && read_some()) {
         }
     }
+    // Reads until a line starts so. False: the output ended before.
+    bool read_until_line(const std::string& start) {
+        while (("\n" + text_).find("\n" + start) == std::string::npos) {
+            if (!read_some()) return false;
+        }
+        return true;
+    }
     void read_to_end() {
         while (read_some()) {
         }

@@ -79,6 +79,19 @@ std::string rebuild_key(std::string_view name, std::uint32_t version) {
     return fmt::format("rebuild/{}@{}", name, version);
 }
 
+std::uint8_t free_slot(const storage::transaction& txn, storage::table catalog,
+                       std::string_view key) {
+    const auto record = read_projection(txn, catalog, key);
+    return record && record->slot == 0 ? 1 : 0;
+}
+
+bool slot_is_taken(const storage::transaction& txn, storage::table catalog, std::string_view name,
+                   std::uint32_t version, std::uint8_t slot) {
+    const auto kept = read_projection(txn, catalog, catalog_key(name, version));
+    const auto rebuilt = read_projection(txn, catalog, rebuild_key(name, version));
+    return (kept && kept->slot == slot) || (rebuilt && rebuilt->slot == slot);
+}
+
 std::optional<projection_record> read_projection(const storage::transaction& txn,
                                                  storage::table catalog, std::string_view key) {
     const auto value = txn.peek(catalog, key);

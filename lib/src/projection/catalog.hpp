@@ -48,6 +48,13 @@ std::string state_table_name(std::string_view name, std::uint32_t version, std::
 std::string catalog_key(std::string_view name, std::uint32_t version);
 std::string rebuild_key(std::string_view name, std::uint32_t version);
 
+// The slot that the entry under this key, if there is one, does not have.
+std::uint8_t free_slot(const storage::transaction& txn, storage::table catalog,
+                       std::string_view key);
+// Whether rows in use, or rows of a rebuild, are in this one.
+bool slot_is_taken(const storage::transaction& txn, storage::table catalog, std::string_view name,
+                   std::uint32_t version, std::uint8_t slot);
+
 // Nullopt where there is no such entry. Throws corrupt.
 std::optional<projection_record> read_projection(const storage::transaction& txn,
                                                  storage::table catalog, std::string_view key);

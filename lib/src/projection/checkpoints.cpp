@@ -52,7 +52,22 @@ std::string key_of(std::string_view name, std::uint32_t version, std::uint32_t i
     return fmt::format("{}{}/{}", prefix, versioned(name, version), id);
 }
 
-std::vector<checkpoint> read_all(const storage::transaction& txn, storage::table catalog) {
+// Of all that an entry says, so that a damaged one is not believed.
+std::uint64_t checksum_of(const checkpoint& c) {
+    const std::string text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", c.key, c.id,
+                                         c.info.position, c.digest.high, c.digest.low, c.info.rows,
+                                         c.info.bytes, c.fingerprint, static_cast<int>(c.keys));
+    return hash::of_bytes(text);
+}
+
+// Of what made the rows. A definition may change before its version is ever kept.
+std::string maker_of(const projection& p, const registered_schemas& known) {
+    return to_string(hash::of_row(fingerprint_of(identity_of(p, known)), p.definition));
+}
+
+// Those whose entries are sound; the keys of the others, of no use and of no harm, go to `unsound`.
+std::vector<checkpoint> read_all(const storage::transaction& txn, storage::table catalog,
+                                 std::vector<std::string>* unsound = nullptr) {
     std::vector<checkpoint> found;
     storage::cursor cursor(txn, catalog);
     for (auto entry = cursor.seek(prefix); entry && entry->first.starts_with(prefix);
@@ -65,7 +80,8 @@ std::vector<checkpoint> read_all(const storage::transaction& txn, storage::table
         const auto at = named.rfind('@', slash);
         if (!verifier.VerifyBuffer<wire::CheckpointInfo>(nullptr) ||
             slash == std::string_view::npos || at == std::string_view::npos) {
-            continue;  // of no use, and of no harm: it is only ever a shorter way
+            if (unsound) unsound->emplace_back(entry->first);
+            continue;
         }
         const auto& read = *flatbuffers::GetRoot<wire::CheckpointInfo>(bytes.data());
         checkpoint c;
@@ -80,7 +96,11 @@ std::vector<checkpoint> read_all(const storage::transaction& txn, storage::table
         c.digest = {read.digest_high(), read.digest_low()};
         c.fingerprint = read.fingerprint()->str();
         c.keys = static_cast<key_kind>(read.key_kind());
-        found.push_back(std::move(c));
+        if (read.checksum() == checksum_of(c)) {
+            found.push_back(std::move(c));
+        } else if (unsound) {
+            unsound->push_back(std::move(c.key));
+        }
     }
     return found;
 }
@@ -90,7 +110,7 @@ void write_entry(storage::write_transaction& txn, storage::table catalog, const 
     const auto fingerprint = builder.CreateString(c.fingerprint);
     builder.Finish(wire::CreateCheckpointInfo(builder, c.id, c.info.position, c.digest.high,
                                               c.digest.low, c.info.rows, c.info.bytes, fingerprint,
-                                              static_cast<std::uint8_t>(c.keys)));
+                                              static_cast<std::uint8_t>(c.keys), checksum_of(c)));
     txn.put(catalog, c.key,
             {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
 }
@@ -149,12 +169,14 @@ const checkpoint* least_wanted(const std::vector<checkpoint>& all, const checkpo
         same.push_back(&c);
     }
     if (same.size() < checkpoints_max) return nullptr;
+    same.push_back(&newest);
     std::sort(same.begin(), same.end(), [](const checkpoint* a, const checkpoint* b) {
         return a->info.position < b->info.position;
     });
-    const checkpoint* least = same.front();
+    const checkpoint* least = nullptr;
     std::uint64_t gap = std::numeric_limits<std::uint64_t>::max();
     for (std::size_t i = 0; i < same.size(); ++i) {
+        if (same[i] == &newest) continue;
         const std::uint64_t before = i == 0 ? 0 : same[i - 1]->info.position;
         const std::uint64_t after =
             i + 1 == same.size() ? same[i]->info.position : same[i + 1]->info.position;
@@ -188,7 +210,7 @@ bool load_rows(const storage::transaction& txn, storage::table kept, const check
             for (; entry && entry->first.starts_with(start) && bytes < step_bytes;
                  entry = cursor.next()) {
                 const auto key = entry->first.substr(start.size());
-                sound = sound && entry->first > behind;
+                sound = !key.empty() && entry->first > behind;
                 if (!sound) return;
                 with_these = with_these + hash::of_row(key, entry->second);
                 out.append(to.rows, key, entry->second);
@@ -230,7 +252,7 @@ scratch_rows find_scratch_at(const event_source& source, const projection& p,
                              std::uint64_t position, unsigned threads, const watch_work& watch) {
     const auto known = source.schemas->get();
     const projection_identity identity = identity_of(p, *known);
-    const std::string fingerprint = fingerprint_of(identity);
+    const std::string fingerprint = maker_of(p, *known);
     projection_place place = make_scratch(p, identity);
     std::uint64_t start = 0;
     if (const auto kept = source.env->find_table(table_name)) {
@@ -273,7 +295,7 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
     checkpoint made;
     made.info = {p.name, p.version, rows.position(), rows.row_count(), 0};
     made.digest = rows.digest();
-    made.fingerprint = fingerprint_of(identity_of(p, *source.schemas->get()));
+    made.fingerprint = maker_of(p, *source.schemas->get());
     made.keys = p.keys;
     rows.for_each([&](std::string_view key, std::string_view row) {
         made.info.bytes += key.size() + row.size();
@@ -283,11 +305,13 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
     storage::write(env,
                    [&](storage::write_transaction& txn) { kept = txn.open_table(table_name); });
     std::vector<checkpoint> all;
+    std::vector<std::string> unreadable;
     std::vector<std::uint32_t> left;
     {
         const storage::read_transaction txn(env);
-        all = read_all(txn, catalog);
+        all = read_all(txn, catalog, &unreadable);
         left = orphans(txn, kept, all, made.id);
+        for (const auto& c : all) made.id = std::max(made.id, c.id);  // some have no rows
         ++made.id;
     }
     for (const auto& c : all) {
@@ -295,6 +319,9 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
             c.info.version == p.version && c.fingerprint == made.fingerprint) {
             return checkpoint_outcome::kept;
         }
+    }
+    for (const auto& key : unreadable) {
+        storage::write(env, [&](storage::write_transaction& txn) { txn.erase(catalog, key); });
     }
     for (const auto id : left) erase_rows(env, kept, id);
     if (const auto* const least = least_wanted(all, made)) drop(env, catalog, kept, *least);

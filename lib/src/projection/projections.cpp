@@ -233,9 +233,14 @@ projection_info projection_set::describe(const projection_record& listed) const 
     const std::string name = listed.name();
     const auto rows =
         source_.env->find_table(state_table_name(name, listed.version(), listed.slot));
-    const storage::read_transaction txn(*source_.env);
+    std::optional<storage::read_transaction> snapshot(*source_.env);
+    const storage::transaction& txn = *snapshot;
     const auto r =
         read_projection(txn, *catalog, catalog_key(name, listed.version())).value_or(listed);
+    if (r.slot != listed.slot) {  // a rebuild has put other rows in their place
+        snapshot.reset();
+        return describe(r);
+    }
     const auto current = current_projection(txn, *catalog, name);
     const auto rebuilt = read_projection(txn, *catalog, rebuild_key(name, listed.version()));
     projection_info info{.name = name,

@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
-#include <thread>
 
 #include "base/hash.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
 #include "log/check.hpp"
+#include "projection/pace.hpp"
 #include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
 
@@ -25,30 +24,11 @@ constexpr auto hold_time = std::chrono::milliseconds(20);
 constexpr std::size_t hold_bytes = 2 << 20;
 constexpr std::size_t hold_rows = 4096;
 
-// Holds a rate of events, in steps short enough that it can be stopped in between.
-class pace {
-public:
-    explicit pace(std::uint64_t per_second) : per_second_(per_second) {}
-
-    // How far to go in the next step.
-    std::uint64_t limit(std::uint64_t position) const {
-        if (per_second_ == 0) return std::numeric_limits<std::uint64_t>::max();
-        return position + std::max<std::uint64_t>(per_second_ / 10, 1);
-    }
-    void wait(std::uint64_t position) {
-        if (per_second_ == 0) return;
-        if (!first_) first_ = position;
-        const double due =
-            static_cast<double>(position - *first_) / static_cast<double>(per_second_);
-        const auto end = start_ + std::chrono::duration<double>(due);
-        std::this_thread::sleep_until(std::chrono::time_point_cast<clock::duration>(end));
-    }
-
-private:
-    const std::uint64_t per_second_;
-    std::optional<std::uint64_t> first_;
-    const clock::time_point start_ = clock::now();
-};
+storage::environment_options scratch_options() {
+    storage::environment_options options;
+    options.allow_network_file_system = true;  // the store's own was allowed
+    return options;
+}
 
 std::string folder_name(const projection& p) {
     constexpr std::size_t shown_max = 64;
@@ -77,6 +57,11 @@ public:
 
 private:
     std::optional<projection_record> pending() const;
+    // Not of other code, nor of another log.
+    bool is_ours(const projection_record& record) const {
+        return staleness(record, identity_).empty() && record.definition == fold_.definition &&
+               record.checkpoint <= head();
+    }
     bool tell(phase now, std::uint64_t position, std::uint64_t whole) const {
         return !options_.progress || options_.progress({now, position, whole});
     }
@@ -85,6 +70,7 @@ private:
         return head_of(txn, source_.tables);
     }
     std::shared_ptr<storage::environment> open_scratch();
+    std::shared_ptr<storage::environment> find_scratch() const;
     bool replay_and_load();
     bool advance(projection_runner& runner, phase now);
     bool load(storage::environment& scratch, const projection_place& from);
@@ -115,12 +101,16 @@ private:
 
 rebuild_result projection_rebuild::run() {
     check_projection_name(fold_.name);
+    if (env_.read_only()) {
+        throw error(errc::read_only,
+                    fmt::format("{} is open for reading only, and {} would be rebuilt in it: open "
+                                "it for writing",
+                                env_.folder().string(), versioned(fold_.name, fold_.version)));
+    }
     open_scratch();  // and lock it
     if (!options_.resume) discard();
     auto found = pending();
-    if (found && (!staleness(*found, identity_).empty() || found->checkpoint > head())) {
-        found.reset();  // of other code, or of another log
-    }
+    if (found && !is_ours(*found)) found.reset();
     if (!found || found->loading) {
         if (!replay_and_load()) {
             result_.complete = false;
@@ -148,32 +138,42 @@ std::optional<projection_record> projection_rebuild::pending() const {
 }
 
 std::shared_ptr<storage::environment> projection_rebuild::open_scratch() {
-    storage::environment_options options;
-    options.allow_network_file_system = true;  // the store's own was allowed
     constexpr int attempts_max = 10;
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
-        storage::environment::create(folder_, options, [](storage::write_transaction& txn) {
-            txn.open_table(catalog_name);
-        });
+        storage::environment::create(
+            folder_, scratch_options(),
+            [](storage::write_transaction& txn) { txn.open_table(catalog_name); });
         if (!lock_) lock_ = storage::folder_lock::take(folder_);
         if (!lock_) break;
-        auto scratch = storage::environment::open(folder_, options);
-        const auto catalog = scratch->find_table(catalog_name).value();
-        std::optional<projection_record> record;
-        {
-            const storage::read_transaction txn(*scratch);
-            record = read_projection(txn, catalog, catalog_key(fold_.name, fold_.version));
-        }
-        const bool ours =
-            !record || (staleness(*record, identity_).empty() && record->checkpoint <= head());
-        if (ours) return scratch;
-        scratch.reset();
-        fs::remove_all(folder_);
+        if (auto scratch = find_scratch()) return scratch;
+        std::error_code ignored;
+        fs::remove_all(folder_, ignored);
         lock_.reset();
     }
     throw error(errc::busy, fmt::format("projection {} is being rebuilt by somebody else: {} is "
                                         "locked",
                                         versioned(fold_.name, fold_.version), folder_.string()));
+}
+
+// Nullptr where what is there is of no use: of other code, half removed, damaged.
+std::shared_ptr<storage::environment> projection_rebuild::find_scratch() const {
+    try {
+        auto scratch = storage::environment::open(folder_, scratch_options());
+        const auto catalog = scratch->find_table(catalog_name);
+        if (!catalog) return nullptr;
+        std::optional<projection_record> record;
+        {
+            const storage::read_transaction txn(*scratch);
+            record = read_projection(txn, *catalog, catalog_key(fold_.name, fold_.version));
+        }
+        if (record && !is_ours(*record)) return nullptr;
+        return scratch;
+    } catch (const error& e) {
+        const bool useless = e.code() == errc::not_a_store || e.code() == errc::corrupt ||
+                             e.code() == errc::unsupported_format;
+        if (!useless) throw;
+        return nullptr;
+    }
 }
 
 bool projection_rebuild::replay_and_load() {
@@ -226,19 +226,20 @@ void projection_rebuild::announce(const projection_record& made) {
         rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
         return;
     }
-    storage::write(env_, [&](storage::write_transaction& txn) {
-        const auto kept = read_projection(txn, catalog_, catalog_key(fold_.name, fold_.version));
-        slot_ = kept && kept->slot == 0 ? 1 : 0;
-        rows_ = txn.open_table(state_table_name(fold_.name, fold_.version, slot_));
-        txn.erase(catalog_, key_);
-    });
-    clear_in_steps(env_, rows_);
-    storage::write(env_, [&](storage::write_transaction& txn) {
-        projection_record record = made;
-        record.slot = slot_;
-        record.loading = true;
-        write_projection(txn, catalog_, key_, record);
-    });
+    for (bool empty = false; !empty;) {
+        storage::write(env_, [&](storage::write_transaction& txn) {
+            slot_ = free_slot(txn, catalog_, catalog_key(fold_.name, fold_.version));
+            rows_ = txn.open_table(state_table_name(fold_.name, fold_.version, slot_));
+            txn.erase(catalog_, key_);
+            empty = txn.stats(rows_).entries == 0;
+            if (!empty) return;
+            projection_record record = made;
+            record.slot = slot_;
+            record.loading = true;
+            write_projection(txn, catalog_, key_, record);
+        });
+        if (!empty) clear_in_steps(env_, fold_.name, fold_.version, slot_);
+    }
 }
 
 bool projection_rebuild::load(storage::environment& scratch, const projection_place& from) {
@@ -344,12 +345,7 @@ void projection_rebuild::put_in_place(storage::write_transaction& txn, projectio
 }
 
 void projection_rebuild::clear_up() {
-    if (left_ && *left_ != slot_) {
-        if (const auto rows =
-                env_.find_table(state_table_name(fold_.name, fold_.version, *left_))) {
-            clear_in_steps(env_, *rows);
-        }
-    }
+    if (left_) clear_in_steps(env_, fold_.name, fold_.version, *left_);
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
 }
@@ -380,23 +376,6 @@ std::string_view to_string(phase value) noexcept {
             return "swap";
     }
     return "unknown";
-}
-
-void clear_in_steps(storage::environment& env, storage::table rows) {
-    for (bool more = true; more;) {
-        storage::write(env, [&](storage::write_transaction& txn) {
-            std::vector<std::string> keys;
-            {
-                storage::cursor cursor(txn, rows);
-                for (auto entry = cursor.first(); entry && keys.size() < hold_rows;
-                     entry = cursor.next()) {
-                    keys.emplace_back(entry->first);
-                }
-            }
-            for (const auto& key : keys) txn.erase(rows, key);
-            more = keys.size() == hold_rows;
-        });
-    }
 }
 
 }  // namespace idem

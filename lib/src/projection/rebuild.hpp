@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "idem/store.hpp"
 #include "projection/runner.hpp"
@@ -30,7 +31,9 @@ void switch_current(const event_source& source, std::string_view name, std::uint
 // Throws invalid_input for the current version, unless it is the last of its name.
 void drop_version(const event_source& source, std::string_view name, std::uint32_t version);
 
-// Erases all rows of a table, in commits that hold the writer for a moment each.
-void clear_in_steps(storage::environment& env, storage::table rows);
+// Erases all rows of a slot, in commits that hold the writer for a moment each, unless somebody
+// takes it meanwhile.
+void clear_in_steps(storage::environment& env, std::string_view name, std::uint32_t version,
+                    std::uint8_t slot);
 
 }  // namespace idem

@@ -61,6 +61,7 @@ std::optional<projection_place> prepare_projection(const std::shared_ptr<storage
         place.reset();
         if (current && !staleness(*current, identity).empty()) return;
         projection_record record = current.value_or(projection_record{});
+        if (!current) record.slot = free_slot(txn, catalog, rebuild_key(p.name, p.version));
         const auto rows = txn.open_table(state_table_name(p.name, p.version, record.slot));
         if (!current) {
             record.registered = next_registration(txn, catalog);
@@ -125,7 +126,7 @@ bool projection_runner::tell_changes(const event_view& e) {
     return visit_changes_(&e, rows);
 }
 
-bool projection_runner::reload(const storage::transaction& txn) {
+std::optional<std::uint8_t> projection_runner::reload(const storage::transaction& txn) {
     const std::string name = versioned(projection_.name, projection_.version);
     auto record = read_projection(txn, place_.catalog, place_.key);
     if (!record) {
@@ -135,19 +136,22 @@ bool projection_runner::reload(const storage::transaction& txn) {
     if (const auto why = staleness(*record, identity_); !why.empty()) {
         throw error(errc::stale, fmt::format("projection {} is stale: {}", name, why));
     }
-    if (record->slot != place_.slot) {
-        place_.slot = record->slot;
-        return false;
-    }
+    if (record->slot != place_.slot) return record->slot;
     const bool ours = record->checkpoint == record_.checkpoint && record->digest == record_.digest;
     if (!ours || full()) cache_.clear();
     loaded_ = record_ = std::move(*record);
-    return true;
+    return std::nullopt;
 }
 
-void projection_runner::follow_rows(storage::table rows) noexcept {
+// Slot and table change together, whatever throws on the way to the table.
+void projection_runner::follow_rows(std::uint8_t slot, storage::table rows) noexcept {
+    place_.slot = slot;
     place_.rows = rows;
     cache_.use(rows);
+}
+
+std::string projection_runner::table_name(std::uint8_t slot) const {
+    return state_table_name(projection_.name, projection_.version, slot);
 }
 
 bool projection_runner::full() const noexcept {
@@ -257,16 +261,13 @@ std::uint64_t projection_runner::advance(std::uint64_t to, const watch_work& go_
     stopped_ = false;
     try {
         for (;;) {
-            bool found = false;
+            std::optional<std::uint8_t> moved;
             {
                 const storage::read_transaction txn(*place_.env);
-                found = reload(txn);
+                moved = reload(txn);
             }
-            if (!found) {
-                follow_rows(place_.env
-                                ->find_table(state_table_name(projection_.name, projection_.version,
-                                                              place_.slot))
-                                .value());
+            if (moved) {
+                follow_rows(*moved, place_.env->find_table(table_name(*moved)).value());
                 continue;
             }
             const slice_result slice = gather(to);
@@ -294,9 +295,12 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
         cache_.clear();
     }
     finished_ = false;
-    if (!reload(txn)) {
-        follow_rows(
-            txn.open_table(state_table_name(projection_.name, projection_.version, place_.slot)));
+    const auto moved = reload(txn);
+    // A table that was first opened in a transaction that failed went with it.
+    const std::uint8_t slot = moved.value_or(place_.slot);
+    const storage::table rows = txn.open_table(table_name(slot));
+    if (moved || rows != place_.rows) {
+        follow_rows(slot, rows);
         reload(txn);
     }
     if (payloads_) payloads_->know(source_.schemas->get(txn));

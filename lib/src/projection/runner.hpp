@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -99,8 +100,10 @@ private:
     void apply(const event_view& e);  // throws handler_failed
     bool tell_changes(const event_view& e);
     bool full() const noexcept;
-    bool reload(const storage::transaction& txn);  // false: the rows are in another table now
-    void follow_rows(storage::table rows) noexcept;
+    // The slot where the rows are now, if that is another.
+    std::optional<std::uint8_t> reload(const storage::transaction& txn);
+    void follow_rows(std::uint8_t slot, storage::table rows) noexcept;
+    std::string table_name(std::uint8_t slot) const;
     bool enough(time_point end, std::uint64_t position);
     slice_result gather(std::uint64_t to);
     std::optional<slice_result> gather_keyed(std::uint64_t to);

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <vector>
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
 #include "projection/checkpoints.hpp"
 #include "projection/rebuild.hpp"
+#include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
 
 namespace idem {
@@ -81,8 +83,29 @@ void drop_version(const event_source& source, std::string_view name, std::uint32
     });
     env.watch().announce_commit();
     drop_checkpoints(env, name, version);
-    if (const auto rows = env.find_table(state_table_name(name, version, slot))) {
-        clear_in_steps(env, *rows);
+    clear_in_steps(env, name, version, slot);
+}
+
+void clear_in_steps(storage::environment& env, std::string_view name, std::uint32_t version,
+                    std::uint8_t slot) {
+    constexpr std::size_t step_rows = 4096;
+    const auto catalog = env.find_table(catalog_name).value();
+    const auto rows = env.find_table(state_table_name(name, version, slot));
+    for (bool more = rows.has_value(); more;) {
+        storage::write(env, [&](storage::write_transaction& txn) {
+            more = false;
+            if (slot_is_taken(txn, catalog, name, version, slot)) return;
+            std::vector<std::string> keys;
+            {
+                storage::cursor cursor(txn, *rows);
+                for (auto entry = cursor.first(); entry && keys.size() < step_rows;
+                     entry = cursor.next()) {
+                    keys.emplace_back(entry->first);
+                }
+            }
+            for (const auto& key : keys) txn.erase(*rows, key);
+            more = keys.size() == step_rows;
+        });
     }
 }
 
