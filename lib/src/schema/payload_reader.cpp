@@ -50,7 +50,9 @@ struct payload_reader::state {
     std::string_view data;
     std::string_view content_type;
 
-    bool is_json() const { return is_json_content_type(content_type); }
+    bool is_json() const {
+        return content_type != flatbuffers_content_type && is_json_content_type(content_type);
+    }
 };
 
 payload_reader::payload_reader(const schema_versions& reads, bool json, upcasters steps)
@@ -96,7 +98,7 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
     state s{arena, type, version, e.data(), content_type};
     while (s.version < target) step(s);
     // Through the schema and back, JSON data says all that its schema does.
-    if (known_->find(type, target)) to_bytes(s);
+    to_bytes(s);
     if (json_) to_json(s);
     auto* const shown = new (arena.allocate(sizeof(event_view::shown_payload)))
         event_view::shown_payload{s.data, s.content_type, s.version};
