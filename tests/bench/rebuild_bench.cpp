@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <thread>
 
 #include "ledger.hpp"
@@ -72,6 +71,7 @@ public:
                 store_.append(batch);
                 seconds_ = seconds_ + watch.seconds();
                 events_ += w.batch;
+                events_.notify_all();
             }
         });
     }
@@ -80,6 +80,12 @@ public:
         double seconds;
     };
     mark now() const { return {static_cast<double>(events_), seconds_}; }
+
+    // Until it has appended for so long.
+    void wait_for(double seconds) const {
+        const double end = seconds_ + seconds;
+        while (seconds_ < end) events_.wait(events_);
+    }
 
 private:
     idem::store store_;
@@ -93,11 +99,8 @@ beside measure_beside(const std::filesystem::path& folder, std::uint64_t events,
     beside result;
     idem::store store(folder);
     const appender writer(folder, events);
-    const auto pause = [](double s) {
-        std::this_thread::sleep_for(std::chrono::duration<double>(s));
-    };
     const auto first = writer.now();
-    pause(seconds);
+    writer.wait_for(seconds);
     const auto from = writer.now();
     const stopwatch watch;
     std::uint64_t rebuilds = 0;
@@ -108,7 +111,7 @@ beside measure_beside(const std::filesystem::path& folder, std::uint64_t events,
         ++rebuilds;
     } while (watch.seconds() < seconds);
     const auto to = writer.now();
-    pause(seconds);
+    writer.wait_for(seconds);
     const auto last = writer.now();
     result.rebuild /= static_cast<double>(rebuilds);
     result.together = (to.events - from.events) / (to.seconds - from.seconds);
@@ -123,7 +126,7 @@ struct peer_rate {
     double rate = 0;
 };
 peer_rate rebuild_of_peer(const contestant& who, payload_form form, const settings& s) {
-    const double seconds_max = std::min(s.peer_seconds_max, 60.0);
+    const double seconds_max = std::min(s.peer_seconds_max, 45.0);
     const std::filesystem::path folder = s.folder / "peer";
     std::filesystem::create_directories(folder);
     const peer_rate result = in_own_process(who.name, [&] {

@@ -114,7 +114,9 @@ private:
             if (PQstatus(handle_) != CONNECTION_OK) {
                 throw std::runtime_error(PQerrorMessage(handle_));
             }
-            PQclear(PQexec(handle_, "SET search_path TO message_store, public"));
+            PQclear(PQexec(handle_,
+                           "SET search_path TO message_store, public; "
+                           "SET client_min_messages TO warning"));
         }
         ~connection() {
             const std::scoped_lock lock(owner_.mutex_);
