@@ -2,12 +2,14 @@
 //
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
 //     idem_bench --quick              # 500,000 events, under a minute
+//     idem_bench --only rebuild       # flat, rising, single, reading or rebuild
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
 //     idem_bench --lines 1000000 > lines.jsonl          # for import.sh
 //     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 
@@ -15,10 +17,29 @@
 #include "measure.hpp"
 #include "workload.hpp"
 
+namespace {
+
+constexpr struct {
+    std::string_view name;
+    void (*measure)(const bench::settings& s, bench::report& r);
+} parts[] = {{"flat", bench::measure_flat_cost},
+             {"rising", bench::measure_rising},
+             {"single", bench::measure_single},
+             {"reading", bench::measure_reading},
+             {"rebuild", bench::measure_rebuild}};
+
+bool is_part(std::string_view name) {
+    return std::any_of(std::begin(parts), std::end(parts),
+                       [&](const auto& part) { return part.name == name; });
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
     bench::settings settings;
     std::filesystem::path json;
     std::filesystem::path compared;
+    std::string_view only;
     bool sized = false;
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
@@ -27,11 +48,14 @@ int main(int argc, char** argv) {
             settings.events = 500'000;
             settings.single_events = 16'000;
             settings.rebuilt_events = 4'000'000;
+            settings.typed_events = 1'000'000;
             settings.peer_seconds_max = 6;
         } else if (option == "--events" && i + 1 < argc) {
             settings.events = std::stoull(argv[++i]);
-            settings.rebuilt_events = settings.events;
+            settings.rebuilt_events = settings.typed_events = settings.events;
             sized = true;
+        } else if (option == "--only" && i + 1 < argc && is_part(argv[i + 1])) {
+            only = argv[++i];
         } else if (option == "--json" && i + 1 < argc) {
             json = argv[++i];
         } else if (option == "--lines" && i + 1 < argc) {
@@ -43,9 +67,10 @@ int main(int argc, char** argv) {
             compared = argv[++i];
         } else {
             fmt::print(stderr,
-                       "usage: idem_bench [--quick] [--events N] [--json FILE]\n"
+                       "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
                        "       idem_bench [--events N] --compare FOLDER\n"
-                       "       idem_bench --lines N\n");
+                       "       idem_bench --lines N\n"
+                       "parts: flat, rising, single, reading, rebuild\n");
             return option == "--help" ? 0 : 2;
         }
     }
@@ -60,10 +85,9 @@ int main(int argc, char** argv) {
         bench::compare(settings, compared);
     } else {
         bench::report report(settings);
-        bench::measure_flat_cost(settings, report);
-        bench::measure_rising(settings, report);
-        bench::measure_single(settings, report);
-        bench::measure_reading(settings, report);
+        for (const auto& part : parts) {
+            if (only.empty() || part.name == only) part.measure(settings, report);
+        }
         if (!json.empty()) report.write_json(json);
     }
     std::filesystem::remove_all(settings.folder);

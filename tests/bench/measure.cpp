@@ -21,10 +21,11 @@ std::string rates(double ours, double theirs) {
 
 report::report(const settings& s) {
     fmt::print(
-        "idem_bench{}: {} events of 128 bytes, {} for the rebuild, {} of single events; {} cores\n"
+        "idem_bench{}: {} events of 128 bytes, {} for the catch-up, {} typed ones for the rebuild, "
+        "{} of single events; {} cores\n"
         "stores in {}; ratios are of two measurements of this run\n"
         "wanted: what this project asks of itself; ! where this run did not reach it\n\n",
-        s.quick ? " --quick" : "", s.events, s.rebuilt_events, s.single_events,
+        s.quick ? " --quick" : "", s.events, s.rebuilt_events, s.typed_events, s.single_events,
         std::thread::hardware_concurrency(), s.folder.string());
     fmt::print("{:<76} {:>8} {:>10}\n", "what", "measured", "wanted");
     std::fflush(stdout);

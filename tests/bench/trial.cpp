@@ -2,13 +2,10 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <exception>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -16,6 +13,7 @@
 #include <unordered_map>
 
 #include "measure.hpp"
+#include "own_process.hpp"
 
 namespace bench {
 namespace {
@@ -197,28 +195,9 @@ measurement measure(const contestant& who, const workload& w, const trial_option
 measurement run_trial(const contestant& who, const workload& w, const trial_options& options,
                       const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
-    int ends[2];
-    if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
-    const pid_t child = ::fork();
-    if (child < 0) throw std::runtime_error("no process");
-    if (child == 0) {
-        int status = 1;
-        try {
-            const measurement m = measure(who, w, options, folder);
-            status = ::write(ends[1], &m, sizeof m) == sizeof m ? 0 : 1;
-        } catch (const std::exception& e) {
-            std::fprintf(stderr, "%s: %s\n", who.name.c_str(), e.what());
-        }
-        ::_exit(status);
-    }
-    ::close(ends[1]);
-    measurement m;
-    const bool whole = ::read(ends[0], &m, sizeof m) == sizeof m;
-    ::close(ends[0]);
-    int status = 0;
-    ::waitpid(child, &status, 0);
+    const measurement m =
+        in_own_process(who.name, [&] { return measure(who, w, options, folder); });
     std::filesystem::remove_all(folder);
-    if (!whole || status != 0) throw std::runtime_error(who.name + " failed");
     return m;
 }
 

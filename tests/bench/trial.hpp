@@ -1,5 +1,4 @@
-// One workload given to one subject, in a process of its own, so that memory and written bytes are
-// its own too.
+// One workload given to one subject, in a process of its own.
 #pragma once
 
 #include <filesystem>

@@ -31,7 +31,8 @@ struct rebuild_options {
     std::size_t memory_bytes_max = 256 << 20;  // for rows that are worked on
     bool make_current = true;                  // false: keep it beside, for switch_projection()
     bool resume = true;  // false: start anew, whatever an earlier rebuild has left
-    // Called some times a second; false stops it, and the next rebuild goes on there.
+    // Called some times a second, by one thread at a time but not always the same; false stops it,
+    // and the next rebuild goes on there.
     std::function<bool(const rebuild_progress&)> progress = {};
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hash.hpp"
+#include "base/lower_priority.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
 #include "log/check.hpp"
@@ -183,7 +184,8 @@ bool projection_rebuild::replay_and_load() {
         runner_limits limits;
         limits.cache_bytes = options_.memory_bytes_max;
         projection_runner runner(fold_, *known_, *place, source_, threads_, limits);
-        if (!advance(runner, phase::replay)) return false;
+        // Appenders come first: only this phase commits to the folder beside, never to the store.
+        if (!with_lower_priority([&] { return advance(runner, phase::replay); })) return false;
     }
     return load(*scratch, *place);
 }

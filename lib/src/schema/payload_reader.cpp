@@ -50,7 +50,9 @@ struct payload_reader::state {
     std::string_view data;
     std::string_view content_type;
 
-    bool is_json() const { return is_json_content_type(content_type); }
+    bool is_json() const {
+        return content_type != flatbuffers_content_type && is_json_content_type(content_type);
+    }
 };
 
 payload_reader::payload_reader(const schema_versions& reads, bool json, upcasters steps)

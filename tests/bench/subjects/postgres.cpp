@@ -13,9 +13,18 @@ namespace {
 
 using result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
-// Payloads are JSON there: a text of as many bytes, its quotes among them, as an array element.
-std::string json_element(std::string_view data) {
+// Payloads are JSON there, as an array element; bytes as a text of as many, its quotes among them.
+std::string json_element(const idem::event& e) {
     constexpr std::string_view digits = "0123456789abcdef";
+    const std::string_view data = e.data;
+    if (e.content_type == "application/json") {
+        std::string text = "\"";
+        for (const char c : data) {
+            if (c == '"' || c == '\\') text += '\\';
+            text += c;
+        }
+        return text += '"';
+    }
     std::string text = R"("\")";
     for (std::size_t i = 0; i + 2 < data.size(); ++i) text += digits[data[i] & 15];
     return text += R"(\"")";
@@ -37,7 +46,7 @@ public:
             const char* const comma = ids.size() > 1 ? "," : "";
             ids += comma + to_string(e.id);
             streams += comma + e.stream;
-            data += comma + json_element(e.data);
+            data += comma + json_element(e);
         }
         const std::string arrays[] = {ids + "}", streams + "}", data + "}"};
         const char* const values[] = {arrays[0].c_str(), arrays[1].c_str(), arrays[2].c_str()};
@@ -63,6 +72,26 @@ public:
         read("SELECT stream_name, data FROM message_store.messages ORDER BY global_position",
              visit);
     }
+    void keep(const balances& rows) override {
+        const connection c(*this);
+        run(c, "BEGIN");
+        run(c, "DROP TABLE IF EXISTS message_store.balances");
+        run(c, "CREATE TABLE message_store.balances(account varchar PRIMARY KEY, cents bigint)");
+        check(c, result(PQexec(c.get(), "COPY message_store.balances FROM STDIN"), PQclear),
+              PGRES_COPY_IN);
+        std::string lines;
+        for (const auto& [account, cents] : rows) {
+            lines += account + '\t' + std::to_string(cents) + '\n';
+        }
+        const bool sent = PQputCopyData(c.get(), lines.data(), static_cast<int>(lines.size())) == 1;
+        if (!sent || PQputCopyEnd(c.get(), nullptr) != 1) {
+            throw std::runtime_error(PQerrorMessage(c.get()));
+        }
+        while (PGresult* const r = PQgetResult(c.get())) {
+            check(c, result(r, PQclear), PGRES_COMMAND_OK);
+        }
+        run(c, "COMMIT");
+    }
     std::vector<pid_t> processes() const override {
         return family_of(static_cast<pid_t>(std::stol(required_variable("BENCH_POSTGRES_PID"))));
     }
@@ -85,7 +114,9 @@ private:
             if (PQstatus(handle_) != CONNECTION_OK) {
                 throw std::runtime_error(PQerrorMessage(handle_));
             }
-            PQclear(PQexec(handle_, "SET search_path TO message_store, public"));
+            PQclear(PQexec(handle_,
+                           "SET search_path TO message_store, public; "
+                           "SET client_min_messages TO warning"));
         }
         ~connection() {
             const std::scoped_lock lock(owner_.mutex_);

@@ -66,6 +66,20 @@ public:
         while (sqlite3_step(all_) == SQLITE_ROW) visit(column(all_, 0), column(all_, 1));
         sqlite3_reset(all_);
     }
+    void keep(const balances& rows) override {
+        run("BEGIN IMMEDIATE");
+        run("DROP TABLE IF EXISTS balances");
+        run("CREATE TABLE balances(account TEXT PRIMARY KEY, cents INTEGER) WITHOUT ROWID");
+        sqlite3_stmt* const put = prepare("INSERT INTO balances(account, cents) VALUES(?, ?)");
+        for (const auto& [account, cents] : rows) {
+            bind_text(put, 1, account);
+            check(sqlite3_bind_int64(put, 2, cents));
+            if (sqlite3_step(put) != SQLITE_DONE) fail();
+            sqlite3_reset(put);
+        }
+        sqlite3_finalize(put);
+        run("COMMIT");
+    }
 
 private:
     [[noreturn]] void fail() const {

@@ -9,14 +9,17 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "idem/event.hpp"
 
 namespace bench {
 
+using balances = std::unordered_map<std::string, std::int64_t>;  // by account
 using visit_data = std::function<void(std::string_view stream, std::string_view data)>;
 
 // Appends come from one thread or, where the subject says so, from several.
@@ -27,6 +30,8 @@ public:
     virtual std::uint64_t append(std::span<const idem::event> events) = 0;
     virtual void read_stream(const std::string& stream, const visit_data& visit) = 0;
     virtual void read_all(const visit_data& visit) = 0;
+    // Writes them to a new table, in one transaction.
+    virtual void keep(const balances&) { throw std::logic_error("it keeps no rows"); }
     // What does the work, and where the data is.
     virtual std::vector<pid_t> processes() const { return {::getpid()}; }
     virtual std::filesystem::path data(const std::filesystem::path& folder) const { return folder; }
