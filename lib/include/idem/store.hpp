@@ -97,12 +97,12 @@ public:
     // Registers the event types of a schema, and upcasters in JSON (schemas/EVOLUTION.md), in the
     // reserved stream "$schemas". A type whose definition is new or has changed gets the next
     // version. From then on its payloads are checked, JSON data is made FlatBuffers, and anyone
-    // can print them. Throws invalid_input where events would be misread (`forbidden`), unless it
-    // is only planned.
+    // can print them. Throws invalid_input where events would be misread, unless only planned.
     schema_addition add_schema(const schema& s, std::string_view upcasters = {});
     schema_addition plan_schema(const schema& s, std::string_view upcasters = {}) const;
-    // Upcasters alone; how many were new. One of the same type and version is replaced.
+    // Upcasters alone; how many are new. One of the same type and version is replaced.
     std::size_t add_upcasters(std::string_view upcasters);
+    std::size_t plan_upcasters(std::string_view upcasters) const;
     schema_set schemas() const;
 
     // The event as append would write it: data in the form of its schema, the version filled in;
