@@ -128,16 +128,23 @@ int run(const schema_add_options& options, session& s) {
         throw error(errc::invalid_input, "name a schema, or a file of upcasters with --upcast");
     }
     std::string upcasters;
-    if (!options.upcast.empty()) upcasters = read_file(options.upcast, upcasters_bytes_max);
+    if (!options.upcast.empty()) {
+        upcasters = read_file(options.upcast, upcasters_bytes_max);
+        if (upcasters.empty()) {
+            throw error(errc::invalid_input, fmt::format("{} is empty", options.upcast));
+        }
+    }
     if (options.file.empty()) {
-        store to = open_to_write(options.store);
-        const std::size_t added = naming_file(
-            options.upcast, [&] { return options.dry_run ? 0 : to.add_upcasters(upcasters); });
+        store to = options.dry_run ? open_to_read(options.store) : open_to_write(options.store);
+        const std::size_t added = naming_file(options.upcast, [&] {
+            return options.dry_run ? to.plan_upcasters(upcasters) : to.add_upcasters(upcasters);
+        });
         if (s.json) {
             json_line line;
             s.out.write(line.number("upcasters", added).str());
         } else {
-            s.out.write(fmt::format("{} upcasters registered\n", added));
+            s.out.write(fmt::format("{} upcasters {}\n", added,
+                                    options.dry_run ? "would be registered" : "registered"));
         }
         return success;
     }

@@ -148,6 +148,10 @@ schema_addition store::plan_schema(const schema& s, std::string_view upcasters) 
     if (!upcasters.empty()) steps = parse_json_upcasters(upcasters, "upcasters");
     return plan_registration(*impl_->events.schemas->get(), &s, steps).addition;
 }
+std::size_t store::plan_upcasters(std::string_view upcasters) const {
+    const auto steps = parse_json_upcasters(upcasters, "upcasters");
+    return plan_registration(*impl_->events.schemas->get(), nullptr, steps).addition.upcasters;
+}
 schema_set store::schemas() const {
     return schema_set(impl_->events.schemas->get());
 }

@@ -10,7 +10,6 @@
 #include <map>
 #include <random>
 #include <sstream>
-#include <thread>
 
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
@@ -67,16 +66,18 @@ struct killed_rebuild {
     std::uint32_t version;
     bool make_current;
     std::uint64_t rate;
-    std::uint64_t nap_us;
+    std::uint64_t nap_ms;
 };
 
 // Starts it, lets it come as far as `phase`, and a little further.
 std::string kill_in(const std::string& path, const killed_rebuild& r, const std::string& phase,
                     std::chrono::microseconds further) {
     victim_process victim({path, "rebuild", std::to_string(r.version), r.make_current ? "1" : "0",
-                           std::to_string(r.rate), std::to_string(r.nap_us)});
+                           std::to_string(r.rate), std::to_string(r.nap_ms)});
     victim.read_until_line(phase);
-    std::this_thread::sleep_for(further);
+    const auto moment = std::chrono::steady_clock::now() + further;
+    while (std::chrono::steady_clock::now() < moment) {
+    }
     victim.kill_hard();
     victim.read_to_end();
     return phase_of(victim.lines());
@@ -118,7 +119,7 @@ TEST_CASE("kills during a rebuild: the old rows or the new, whole, and the next 
         const killed_rebuild r{.version = current + (round % 2 == 0 ? 1 : 0),
                                .make_current = round % 4 < 2,
                                .rate = random() % 3 == 0 ? 200'000U : 0U,
-                               .nap_us = random() % 2 == 0 ? 0U : 1500U};
+                               .nap_ms = random() % 2 == 0 ? 0U : 2U};
         number += 1'000'000;
         victim_process appender({path, "trickle", std::to_string(number)});
         appender.read_until(1);

@@ -4,46 +4,12 @@
 #include <atomic>
 #include <thread>
 
-#include "idem/keyed_fold.hpp"
-#include "idem/store.hpp"
-#include "sample_events.hpp"
+#include "counts.hpp"
 #include "scratch_folder.hpp"
 
 namespace {
 
 using idem::projection_mode;
-
-// Counts events by stream; each version by another factor.
-auto counts(std::uint32_t version = 1, std::string code = {}) {
-    return idem::keyed_fold<std::string, std::uint64_t>("counts", version)
-        .on(
-            "Numbered", [](const idem::event_view& e) { return std::string(e.stream()); },
-            [version](std::uint64_t n, const idem::event_view&) { return n + version; })
-        .code(std::move(code));
-}
-
-idem::event counted(std::uint64_t number, std::uint64_t streams = 7) {
-    idem::event e = numbered_event(number, "s" + std::to_string(number % streams));
-    e.type = "Numbered";
-    return e;
-}
-
-void append_some(idem::store& store, std::uint64_t first, std::uint64_t count,
-                 std::uint64_t streams = 7) {
-    std::vector<idem::event> batch;
-    for (std::uint64_t i = first; i < first + count; ++i) batch.push_back(counted(i, streams));
-    REQUIRE(store.append(batch).accepted());
-}
-
-idem::errc code_of(const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const idem::error& e) {
-        return e.code();
-    }
-    FAIL("no error");
-    return {};
-}
 
 // A store with 100 events and version 1 of the counts.
 struct counted_store {

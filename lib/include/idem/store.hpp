@@ -100,8 +100,9 @@ public:
     // can print them. Where events would be misread, add_schema() throws invalid_input.
     schema_addition add_schema(const schema& s, std::string_view upcasters = {});
     schema_addition plan_schema(const schema& s, std::string_view upcasters = {}) const;
-    // Upcasters alone; how many were new. One of the same type and version is replaced.
+    // Upcasters alone; how many are new. One of the same type and version is replaced.
     std::size_t add_upcasters(std::string_view upcasters);
+    std::size_t plan_upcasters(std::string_view upcasters) const;
     schema_set schemas() const;
 
     // The event as append would write it: data in the form of its schema, the version filled in;

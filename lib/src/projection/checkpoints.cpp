@@ -160,7 +160,7 @@ std::vector<std::uint32_t> orphans(const storage::transaction& txn, storage::tab
 }
 
 // Of those of one version the one that is missed least: of other code, or else the one whose
-// neighbours are nearest.
+// neighbours are nearest, `newest` among them. The last one stays: most looks begin there.
 const checkpoint* least_wanted(const std::vector<checkpoint>& all, const checkpoint& newest) {
     std::vector<const checkpoint*> same;
     for (const auto& c : all) {
@@ -175,11 +175,10 @@ const checkpoint* least_wanted(const std::vector<checkpoint>& all, const checkpo
     });
     const checkpoint* least = nullptr;
     std::uint64_t gap = std::numeric_limits<std::uint64_t>::max();
-    for (std::size_t i = 0; i < same.size(); ++i) {
+    for (std::size_t i = 0; i + 1 < same.size(); ++i) {
         if (same[i] == &newest) continue;
         const std::uint64_t before = i == 0 ? 0 : same[i - 1]->info.position;
-        const std::uint64_t after =
-            i + 1 == same.size() ? same[i]->info.position : same[i + 1]->info.position;
+        const std::uint64_t after = same[i + 1]->info.position;
         if (after - before < gap) {
             gap = after - before;
             least = same[i];
@@ -210,7 +209,7 @@ bool load_rows(const storage::transaction& txn, storage::table kept, const check
             for (; entry && entry->first.starts_with(start) && bytes < step_bytes;
                  entry = cursor.next()) {
                 const auto key = entry->first.substr(start.size());
-                sound = !key.empty() && entry->first > behind;
+                sound = entry->first > behind;
                 if (!sound) return;
                 with_these = with_these + hash::of_row(key, entry->second);
                 out.append(to.rows, key, entry->second);
