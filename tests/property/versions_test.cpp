@@ -129,7 +129,13 @@ private:
             int version = *rc::gen::inRange(1, std::max(version_, 1) + 1);
             idem::event e = version_ == 0 ? sold(schemas_, number, 1, true)
                                           : in_any_form(schemas_, number, version);
-            if (e.schema_version == 0 && version != version_) e.schema_version = version;
+            // JSON that does not tell is of the newest version; bytes must tell where there are
+            // two.
+            const bool bytes = e.content_type == idem::flatbuffers_content_type;
+            const bool must_tell = version != version_ || (bytes && version_ > 1);
+            if (e.schema_version == 0 && must_tell) {
+                e.schema_version = static_cast<std::uint32_t>(version);
+            }
             written_[number] = version;
             batch.push_back(std::move(e));
         }

@@ -157,8 +157,7 @@ public:
     // Why the current rows of its name are not those of `p`; empty where they are, or are none.
     std::string why_stale(const projection& p) const;
 
-    // The rows kept of the current version or another. Throws not_found, or stale where there are
-    // only others.
+    // The rows kept. Throws not_found; stale where only other versions are.
     idem::state state(std::string_view name) const;
     idem::state state(std::string_view name, std::uint32_t version) const;
     idem::state state(const projection& p) const;  // of its version, printed by it
@@ -193,7 +192,7 @@ public:
         std::function<bool(const event_view* event, std::span<const row_difference> rows)>;
     void trace(const projection& p, std::uint64_t from, const visit_trace& visit) const;
 
-    // Folds one stream up to its last event, from the newest snapshot.
+    // Folds one stream up to its last event.
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
         folded<Row> result;

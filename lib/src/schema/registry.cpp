@@ -146,7 +146,8 @@ std::uint32_t registered_schemas::base_version(std::string_view type) const {
     }
     std::uint32_t base = 1;
     for (const entry& e : found->second) {
-        if (e.about.step != compatibility::safe) base = e.about.version;
+        const bool upcast = upcaster(type, e.about.version - 1) != nullptr;
+        if (upcast || e.about.step != compatibility::safe) base = e.about.version;
     }
     return base;
 }

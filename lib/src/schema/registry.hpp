@@ -47,8 +47,8 @@ public:
     const entry* find_same(std::string_view type, const schema& s) const;
     const json_upcaster* upcaster(std::string_view type, std::uint32_t from) const noexcept;
     std::vector<std::uint32_t> upcast_versions(std::string_view type) const;  // that have one
-    // The newest version of a type to which a step needs an upcaster, else 1; of a type without a
-    // schema the one that its upcasters lead to; 0: nothing is known of it.
+    // The newest version of a type to which a step has or needs an upcaster, else 1; of a type
+    // without a schema the one that its upcasters lead to; 0: nothing is known of it.
     std::uint32_t base_version(std::string_view type) const;
     std::vector<std::string> type_names() const;  // with a schema or an upcaster
     std::vector<registered_type> list() const;
