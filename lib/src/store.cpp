@@ -78,12 +78,19 @@ const std::filesystem::path& store::path() const noexcept {
 }
 
 append_result store::append(std::span<const event> batch, expected_revision expected) {
-    append_payloads payloads(*impl_->events.schemas, batch,
-                             [this](const uuid& id) { return impl_->reader.find(id); });
     for (;;) {
-        auto result = impl_->writer.append(encoded_batch(payloads.events()), expected);
-        // Each turn aligns an event more.
-        if (result.outcome() != outcome::id_conflict || !payloads.align()) return result;
+        append_payloads payloads(*impl_->events.schemas, batch,
+                                 [this](const uuid& id) { return impl_->reader.find(id); });
+        try {
+            for (;;) {
+                auto result = impl_->writer.append(encoded_batch(payloads.events()), expected,
+                                                   {schemas_stream, payloads.position()});
+                // Each turn aligns an event more.
+                if (result.outcome() != outcome::id_conflict || !payloads.align()) return result;
+            }
+        } catch (const stream_has_grown&) {
+            continue;  // a schema was registered meanwhile, which may concern the batch
+        }
     }
 }
 append_result store::append(std::initializer_list<event> batch, expected_revision expected) {
@@ -232,13 +239,13 @@ state store::state_at(const projection& p, std::uint64_t position,
                                    return true;
                                });
     if (found.replayed >= worth_keeping && !impl_->env->read_only()) {
-        save_checkpoint(impl_->events, p, found.rows);
+        save_checkpoint(impl_->events, p, found);
     }
     return std::move(found.rows);
 }
 bool store::keep_checkpoint(const projection& p, std::uint64_t position) {
     const auto found = find_state_at(impl_->events, p, position, impl_->replay_threads, {});
-    const auto outcome = save_checkpoint(impl_->events, p, found.rows);
+    const auto outcome = save_checkpoint(impl_->events, p, found);
     if (outcome == checkpoint_outcome::busy) {
         throw error(errc::busy, "another process is keeping a checkpoint; try again");
     }

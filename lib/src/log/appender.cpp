@@ -35,13 +35,14 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
                    append_observer& observer)
     : env_(std::move(env)), tables_(tables), origin_(origin), observer_(observer) {}
 
-append_result appender::append(encoded_batch batch, expected_revision expected) {
+append_result appender::append(encoded_batch batch, expected_revision expected,
+                               append_guard guard) {
     if (batch.size() == 0) return {};
     env_->check_usable();
     env_->check_not_reading();
     if (!expected.is_any()) check_one_stream(batch);
     if (auto known = answer_if_known(batch)) return std::move(*known);
-    request own{std::move(batch), expected, {}, nullptr, false};
+    request own{std::move(batch), expected, guard, {}, nullptr, false};
 
     {
         std::unique_lock lock(mutex_);
@@ -140,11 +141,18 @@ void appender::commit(const group& requests) {
     env_->watch().announce_commit();
 }
 
+void appender::check_guard(const open_log& log, const append_guard& guard) {
+    if (guard.stream.empty() || log.head.position <= guard.position) return;
+    const auto last = log.known.last_of_stream(guard.stream);
+    if (last && last->position() > guard.position) throw stream_has_grown{};
+}
+
 void appender::write_batch(open_log& log, request& r) {
     const log_head before = log.head;
     r.fault = nullptr;
     decision d;
     try {
+        check_guard(log, r.guard);
         d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.expected,
                    log.head.position);
         place(r.batch, d, log.head);

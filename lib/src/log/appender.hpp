@@ -40,6 +40,14 @@ public:
 std::chrono::steady_clock::duration patience_after(
     std::chrono::steady_clock::duration last_commit) noexcept;
 
+// What a batch was prepared by: it is not written, and stream_has_grown is thrown, if the stream has
+// an event behind the position by then.
+struct append_guard {
+    std::string_view stream = {};  // empty: none
+    std::uint64_t position = 0;
+};
+struct stream_has_grown {};
+
 // Any thread. A batch that comes again, if it is not small, is answered from a snapshot and waits
 // for nobody. The first caller of a group of others leads: it takes the queue, writes every batch
 // of it in one transaction and commits; the rest wait for their answer.
@@ -48,12 +56,13 @@ public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
              append_observer& observer);
 
-    append_result append(encoded_batch batch, expected_revision expected);
+    append_result append(encoded_batch batch, expected_revision expected, append_guard guard = {});
 
 private:
     struct request {
         encoded_batch batch;
         expected_revision expected;
+        append_guard guard;
         append_result result;
         std::exception_ptr fault;
         std::atomic<bool> done = false;  // the last that is written of it
@@ -65,6 +74,7 @@ private:
     void lead(std::unique_lock<std::mutex>& lock);
     void commit(const group& requests);
     struct open_log;  // one write transaction's view of the log
+    static void check_guard(const open_log& log, const append_guard& guard);
     void write_batch(open_log& log, request& r);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
     void place(encoded_batch& batch, const decision& d, log_head& head) const;

@@ -272,7 +272,7 @@ scratch_rows find_scratch_at(const event_source& source, const projection& p,
     }
     projection_runner runner(p, *known, place, source, threads);
     const std::uint64_t reached = runner.advance(position, watch);
-    return {place, reached, reached - std::min(reached, start)};
+    return {place, fingerprint, reached, reached - std::min(reached, start)};
 }
 
 state_found find_state_at(const event_source& source, const projection& p, std::uint64_t position,
@@ -281,11 +281,12 @@ state_found find_state_at(const event_source& source, const projection& p, std::
     const storage::read_transaction txn(*found.place.env);
     const auto record = read_projection(txn, found.place.catalog, found.place.key).value();
     return {make_state(found.place.env, found.place.catalog, record, p.row_to_json),
-            found.replayed};
+            found.fingerprint, found.replayed};
 }
 
 checkpoint_outcome save_checkpoint(const event_source& source, const projection& p,
-                                   const state& rows) {
+                                   const state_found& found) {
+    const state& rows = found.rows;
     storage::environment& env = *source.env;
     // The folder itself is the lock: what a crash has left is cleared by the next one.
     const auto lock = storage::folder_lock::take(env.folder());
@@ -294,7 +295,7 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
     checkpoint made;
     made.info = {p.name, p.version, rows.position(), rows.row_count(), 0};
     made.digest = rows.digest();
-    made.fingerprint = maker_of(p, *source.schemas->get());
+    made.fingerprint = found.fingerprint;
     made.keys = p.keys;
     rows.for_each([&](std::string_view key, std::string_view row) {
         made.info.bytes += key.size() + row.size();

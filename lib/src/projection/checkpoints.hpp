@@ -21,6 +21,7 @@ std::vector<checkpoint_info> list_checkpoints(storage::environment& env);
 // Replays at most what lies between; `replayed` is how much that was.
 struct state_found {
     idem::state rows;
+    std::string fingerprint;  // of what made them
     std::uint64_t replayed = 0;
 };
 state_found find_state_at(const event_source& source, const projection& p, std::uint64_t position,
@@ -29,6 +30,7 @@ state_found find_state_at(const event_source& source, const projection& p, std::
 // The same, with the place where it is.
 struct scratch_rows {
     projection_place place;
+    std::string fingerprint;
     std::uint64_t position = 0;
     std::uint64_t replayed = 0;
 };
@@ -39,7 +41,7 @@ scratch_rows find_scratch_at(const event_source& source, const projection& p,
 // Keeps rows that were replayed, where that is wanted.
 enum class checkpoint_outcome : std::uint8_t { kept, too_large, busy };  // busy: others keep one
 checkpoint_outcome save_checkpoint(const event_source& source, const projection& p,
-                                   const state& rows);
+                                   const state_found& made);
 
 void drop_checkpoints(storage::environment& env, std::string_view name, std::uint32_t version);
 

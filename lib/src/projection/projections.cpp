@@ -80,7 +80,7 @@ void projection_set::run(const projection& p, projection_mode mode) {
     }
     if (!runner) return;
     try {
-        start(p.name, runner);
+        start(p.name, nullptr, runner);
     } catch (...) {
         const std::scoped_lock lock(mutex_);
         running_.erase(p.name);
@@ -93,42 +93,46 @@ void projection_set::start_follower() {
     follower_ = std::jthread([this](const std::stop_token& stop) { follow(stop); });
 }
 
-// What rests runs from now on.
+// In place of `before`, which may be none: what rests runs from now on.
 void projection_set::start(const std::string& name,
+                           const std::shared_ptr<projection_runner>& before,
                            const std::shared_ptr<projection_runner>& runner) {
-    const auto set_runner = [&](std::shared_ptr<projection_runner> to) {
+    const auto replace = [&](const auto& from, const auto& to) {
         const std::scoped_lock lock(mutex_);
         const auto found = running_.find(name);
-        if (found == running_.end() || (to && found->second.runner)) return false;
-        found->second.runner = std::move(to);
+        if (found == running_.end() || found->second.runner != from) return false;
+        found->second.runner = to;
         return true;
     };
-    if (!set_runner(runner)) return;  // another thread was first
+    if (!replace(before, runner)) return;  // another thread was first
     try {
-        if (find_running(name)->mode == projection_mode::inline_) join_appends(runner);
+        if (find_running(name)->mode == projection_mode::inline_) join_appends(before, runner);
     } catch (...) {
-        set_runner(nullptr);
+        replace(runner, before);
         throw;
     }
     source_.env->watch().announce_commit();
 }
 
-void projection_set::join_appends(const std::shared_ptr<projection_runner>& added) {
+void projection_set::join_appends(const std::shared_ptr<projection_runner>& before,
+                                  const std::shared_ptr<projection_runner>& added) {
     storage::write(*source_.env, [&](storage::write_transaction& txn) {
         added->begin(txn);
         added->finish(txn);
-        if (std::find(inline_.begin(), inline_.end(), added) == inline_.end()) {
-            inline_.push_back(added);
-        }
+        std::erase(inline_, before);
+        std::erase(inline_, added);
+        inline_.push_back(added);
     });
 }
 
 void projection_set::wake(std::string_view name) {
     const auto found = find_running(name);
-    if (!found || found->runner) return;
+    if (!found) return;
+    // A runner whose schemas are those of the past made the rows before a rebuild.
+    if (found->runner && found->runner->is_current(*source_.schemas->get())) return;
     if (const auto runner = make_runner(found->fold)) {
         if (found->mode == projection_mode::inline_) runner->advance(everything);
-        start(found->fold.name, runner);
+        start(found->fold.name, found->runner, runner);
     }
 }
 
@@ -353,11 +357,12 @@ void projection_set::follow(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         const std::uint64_t ticket = source_.env->watch().ticket();
         std::vector<std::string> resting;
+        const auto known = source_.schemas->get();
         std::vector<std::shared_ptr<projection_runner>> runners;
         {
             const std::scoped_lock lock(mutex_);
             for (auto& [name, r] : running_) {
-                if (!r.runner) resting.push_back(name);
+                if (!r.runner || !r.runner->is_current(*known)) resting.push_back(name);
                 if (r.runner && r.mode == projection_mode::background) runners.push_back(r.runner);
             }
         }

@@ -50,8 +50,10 @@ private:
 
     std::optional<running> find_running(std::string_view name) const;
     std::shared_ptr<projection_runner> make_runner(const projection& p) const;
-    void start(const std::string& name, const std::shared_ptr<projection_runner>& runner);
-    void join_appends(const std::shared_ptr<projection_runner>& added);
+    void start(const std::string& name, const std::shared_ptr<projection_runner>& before,
+               const std::shared_ptr<projection_runner>& runner);
+    void join_appends(const std::shared_ptr<projection_runner>& before,
+                      const std::shared_ptr<projection_runner>& added);
     void start_follower();  // under the lock
     std::uint64_t catch_up_inline(projection_runner& runner);
     projection_record require(const storage::transaction& txn, std::string_view name) const;

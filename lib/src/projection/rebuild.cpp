@@ -356,13 +356,17 @@ void projection_rebuild::clear_up() {
 
 rebuild_result rebuild_projection(const event_source& source, const projection& p, unsigned threads,
                                   const rebuild_options& options) {
-    projection_rebuild rebuild(source, p, threads, options);
-    try {
-        return rebuild.run();
-    } catch (const error& e) {
-        // Whoever mends the handler would mix its rows with those of the broken one.
-        if (e.code() == errc::handler_failed) rebuild.discard();
-        throw;
+    constexpr int attempts_max = 10;
+    for (int attempt = 1;; ++attempt) {
+        projection_rebuild rebuild(source, p, threads, options);
+        try {
+            return rebuild.run();
+        } catch (const error& e) {
+            // Whoever mends the handler would mix its rows with those of the broken one.
+            if (e.code() == errc::handler_failed) rebuild.discard();
+            // Schemas were registered meanwhile: what is built now must be read by them.
+            if (e.code() != errc::stale || attempt == attempts_max) throw;
+        }
     }
 }
 

@@ -114,6 +114,19 @@ void projection_runner::apply(const event_view& e) {
     }
 }
 
+// Rows are made by one knowledge of schemas and upcasters, or they would be a mixture.
+void projection_runner::know(std::shared_ptr<const registered_schemas> known) {
+    if (known == known_) return;
+    const auto why = difference_between(identity_, identity_of(projection_, *known));
+    if (!why.empty()) {
+        throw error(errc::stale,
+                    fmt::format("projection {} is stale: {}; rebuild it",
+                                versioned(projection_.name, projection_.version), why));
+    }
+    known_ = std::move(known);
+    payloads_->know(known_);
+}
+
 bool projection_runner::tell_changes(const event_view& e) {
     std::vector<row_difference> rows;
     cache_.each_change(
@@ -177,7 +190,7 @@ std::optional<projection_runner::slice_result> projection_runner::gather_keyed(s
     {
         const storage::read_transaction txn(*source_.env);
         head = head_of(txn, source_.tables);
-        if (payloads_) payloads_->know(source_.schemas->get(txn));
+        if (payloads_) know(source_.schemas->get(txn));
     }
     const std::uint64_t last = std::min(to, head);
     if (last <= record_.checkpoint) return slice_result{false, record_.checkpoint, 0, {}};
@@ -198,7 +211,7 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
     do {
         // Rows are read in later snapshots than the checkpoint; commit() refuses if that mattered.
         const storage::read_transaction events(*source_.env);
-        if (payloads_) payloads_->know(source_.schemas->get(events));
+        if (payloads_) know(source_.schemas->get(events));
         if (!pass) {
             pass = make_pass(source_.tables, {.from = record_.checkpoint + 1, .to = to});
         }
@@ -303,7 +316,8 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
         follow_rows(slot, rows);
         reload(txn);
     }
-    if (payloads_) payloads_->know(source_.schemas->get(txn));
+    out_ = false;
+    if (payloads_) know(source_.schemas->get(txn));
     cache_.read_from(&txn);
     if (retry) {
         record_.failed_position = 0;
@@ -332,13 +346,21 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
 
 void projection_runner::apply_batch(std::span<const event_view> events) {
     batch_start_ = record_.checkpoint;
+    batch_known_ = known_;
+    batch_out_ = out_;
     cache_.mark();
-    if (!record_.failure.empty() || events.empty()) return;
-    if (payloads_) payloads_->learn(events);
+    if (out_ || !record_.failure.empty() || events.empty()) return;
+    try {
+        if (payloads_) know(with_registrations(known_, events));
+    } catch (const error& e) {
+        if (e.code() != errc::stale) throw;
+        out_ = true;  // it rests before this batch, and is no reason to refuse it
+        return;
+    }
     try {
         for (const event_view& e : events) apply(e);
     } catch (...) {
-        cache_.undo();
+        undo_batch();
         throw;
     }
     record_.checkpoint = events.back().position();
@@ -347,6 +369,9 @@ void projection_runner::apply_batch(std::span<const event_view> events) {
 void projection_runner::undo_batch() noexcept {
     cache_.undo();
     record_.checkpoint = batch_start_;
+    out_ = batch_out_;
+    known_ = batch_known_;
+    if (payloads_ && known_) payloads_->know(known_);
 }
 
 bool projection_runner::stands_on_failure() const {

@@ -81,6 +81,11 @@ public:
     void finish(storage::write_transaction& txn);
     const projection_record& record() const noexcept { return record_; }  // after finish()
 
+    // Whether rows that the fold made now would still be its own.
+    bool is_current(const registered_schemas& known) const {
+        return identity_of(projection_, known) == identity_;
+    }
+
     bool stands_on_failure() const;  // as the catalog says
 
     // Who is told of each event that advance() applies, and of the rows that it has changed; false
@@ -99,6 +104,7 @@ private:
 
     void apply(const event_view& e);  // throws handler_failed
     bool tell_changes(const event_view& e);
+    void know(std::shared_ptr<const registered_schemas> known);  // throws stale
     bool full() const noexcept;
     // The slot where the rows are now, if that is another.
     std::optional<std::uint8_t> reload(const storage::transaction& txn);
@@ -118,6 +124,10 @@ private:
     const runner_limits limits_;
     std::unique_ptr<payload_reader> payloads_;  // none where events are given as stored
     payload_arena arena_;
+    std::shared_ptr<const registered_schemas> known_;         // what payloads_ knows
+    std::shared_ptr<const registered_schemas> batch_known_;  // before the last apply_batch()
+    bool out_ = false;  // of this transaction: registrations in it have made the rows stale
+    bool batch_out_ = false;
 
     std::mutex mutex_;
     visit_changes visit_changes_;

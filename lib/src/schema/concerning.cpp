@@ -20,6 +20,9 @@ std::set<std::string_view> reachable(const schema::model& model, const schema_ob
         open.pop_back();
         for (const schema_field& f : o.fields) {
             visit(f.type);
+            if (const auto* const nested = model.find_object(f.nested)) {
+                if (names.insert(nested->name).second) open.push_back(nested);
+            }
             if (f.type.enumeration == no_index) continue;
             const schema_enum& e = model.enums[f.type.enumeration];
             if (!names.insert(e.name).second) continue;
@@ -31,18 +34,21 @@ std::set<std::string_view> reachable(const schema::model& model, const schema_ob
 
 }  // namespace
 
-std::vector<schema_change> changes_of(const schema_object& table, const schema& before,
-                                      const schema& after) {
+std::vector<schema_change> type_comparison::changes_of(const schema_object& table,
+                                                       const schema& before) {
+    const auto [all, is_new] = changes_.try_emplace(&before.get_model());
+    if (is_new) all->second = compare(before, after_);
+    if (all->second.empty()) return {};
     auto names = reachable(before.get_model(), table);
-    if (const auto* const now = after.get_model().find_object(table.name)) {
-        names.merge(reachable(after.get_model(), *now));
+    if (const auto* const now = after_.get_model().find_object(table.name)) {
+        names.merge(reachable(after_.get_model(), *now));
     }
     std::vector<schema_change> found;
-    for (auto& c : compare(before, after)) {
+    for (const auto& c : all->second) {
         const bool of_all = c.table.empty() && c.rule == "file_identifier_changed";
         // A new type changes nothing by itself: the field that holds it does.
         const bool is_news = c.rule == "table_added" || c.rule == "struct_added";
-        if (of_all || (!is_news && names.contains(c.table))) found.push_back(std::move(c));
+        if (of_all || (!is_news && names.contains(c.table))) found.push_back(c);
     }
     return found;
 }

@@ -49,6 +49,7 @@ struct payload_reader::state {
     std::uint32_t version;
     std::string_view data;
     std::string_view content_type;
+    bool typed;  // by the schema that it was appended under
 
     bool is_json() const {
         return content_type != flatbuffers_content_type && is_json_content_type(content_type);
@@ -58,13 +59,15 @@ struct payload_reader::state {
 payload_reader::payload_reader(const schema_versions& reads, bool json, upcasters steps)
     : reads_(reads.begin(), reads.end()), json_(json), steps_(std::move(steps)) {}
 
-void payload_reader::learn(std::span<const event_view> events) {
+std::shared_ptr<const registered_schemas> with_registrations(
+    std::shared_ptr<const registered_schemas> known, std::span<const event_view> events) {
     for (const event_view& e : events) {
         if (e.stream() != schemas_stream) continue;
-        auto grown = std::make_shared<registered_schemas>(*known_);
+        auto grown = std::make_shared<registered_schemas>(*known);
         grown->add(e.type(), e.data(), e.position());
-        known_ = std::move(grown);
+        known = std::move(grown);
     }
+    return known;
 }
 
 std::uint32_t payload_reader::target_of(std::string_view type) const noexcept {
@@ -84,10 +87,10 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
         target = e.schema_version();
     }
     const std::uint32_t version = e.schema_version();
-    if (version == target) {
-        const bool as_wanted = json_ ? !flatbuffers : flatbuffers || !known_->find(type, version);
-        if (as_wanted) return e;
-    }
+    // What is older than its schema is given as it is, whenever that schema came to be known.
+    const auto* const stored_by = known_->find(type, version);
+    const bool typed = stored_by && stored_by->about.position <= e.position();
+    if (version == target && (!typed || flatbuffers != json_)) return e;
     if (version > target && json_ && is_as_good(type, target, version)) {
         if (!flatbuffers) return e;
         target = version;
@@ -99,7 +102,7 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
                                 version, text::shown(type), target),
                     {.field = "schema_version", .position = e.position()});
     }
-    state s{arena, type, version, e.data(), content_type};
+    state s{arena, type, version, e.data(), content_type, typed};
     while (s.version < target) step(s);
     // What was FlatBuffers goes through its schema once more, which fills in what an upcaster left
     // out. What was JSON is left alone: it may be older than its schema, and not fit it.
@@ -130,7 +133,7 @@ void payload_reader::fit_schema(state& s, std::uint32_t from) const {
 }
 
 void payload_reader::to_bytes(state& s) const {
-    if (!s.is_json()) return;
+    if (!s.typed || !s.is_json()) return;
     const auto* const entry = known_->find(s.type, s.version);
     if (!entry) return;
     s.data = s.arena.keep(entry->definition.from_json(s.type, s.data));
@@ -138,7 +141,7 @@ void payload_reader::to_bytes(state& s) const {
 }
 
 void payload_reader::to_json(state& s) const {
-    if (s.content_type != flatbuffers_content_type) return;
+    if (!s.typed || s.content_type != flatbuffers_content_type) return;
     const auto* const entry = known_->find(s.type, s.version);
     if (!entry) return;
     s.data = s.arena.keep(entry->definition.to_json(s.type, s.data));

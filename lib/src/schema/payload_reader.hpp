@@ -31,7 +31,12 @@ private:
     std::size_t used_ = 0;   // of it
 };
 
-// know() and learn() by one thread while no other reads; read() by any.
+// What is known and the registrations among events that are about to be appended; `known` itself
+// where there are none.
+std::shared_ptr<const registered_schemas> with_registrations(
+    std::shared_ptr<const registered_schemas> known, std::span<const event_view> events);
+
+// know() by one thread while no other reads; read() by any.
 class payload_reader {
 public:
     // With `json`, a version that is newer than what is read is as good, if only safe steps lie
@@ -42,8 +47,6 @@ public:
     void know(std::shared_ptr<const registered_schemas> known) noexcept {
         known_ = std::move(known);
     }
-    // Takes in registrations among events that are about to be appended.
-    void learn(std::span<const event_view> events);
 
     // Throws unknown_version for a version that is newer than what is read, or from which no
     // upcaster leads on; what an upcaster throws.

@@ -129,7 +129,10 @@ bool says_the_same(const registered_schemas& known, const event& given, const ev
 
 append_payloads::append_payloads(const schema_registry& registry, std::span<const event> batch,
                                  find_event find)
-    : given_(batch), resolved_(batch), known_(registry.get()), find_(std::move(find)) {
+    : given_(batch), resolved_(batch), find_(std::move(find)) {
+    auto [schemas, position] = registry.get_with_position();
+    known_ = std::move(schemas);
+    position_ = position;
     if (needs_a_look()) resolve_each();
 }
 

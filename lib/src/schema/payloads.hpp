@@ -26,6 +26,9 @@ public:
     // As they are to be appended.
     std::span<const event> events() const noexcept { return resolved_; }
 
+    // Up to which position the log's registrations were heeded.
+    std::uint64_t position() const noexcept { return position_; }
+
     // After an id_conflict: gives each event that says the same as the one known under its id the
     // form of that one. False: there was none that was not given it before.
     bool align();
@@ -40,6 +43,7 @@ private:
     std::vector<event> changed_;  // holds the events, where one had to be changed
     std::vector<bool> aligned_;
     std::shared_ptr<const registered_schemas> known_;
+    std::uint64_t position_ = 0;
     find_event find_;
 };
 

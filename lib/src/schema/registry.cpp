@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -113,11 +114,11 @@ const registered_schemas::entry* registered_schemas::newest(std::string_view typ
 }
 
 const registered_schemas::entry* registered_schemas::find_same(std::string_view type,
-                                                               const schema& s) const {
+                                                               type_comparison& with_older) const {
     const auto found = types_.find(type);
     if (found == types_.end()) return nullptr;
     for (auto e = found->second.rbegin(); e != found->second.rend(); ++e) {
-        if (changes_of(*e->table, e->definition, s).empty()) return &*e;
+        if (with_older.changes_of(*e->table, e->definition).empty()) return &*e;
     }
     return nullptr;
 }
@@ -194,17 +195,22 @@ std::optional<std::string> registered_schemas::add_schema(std::string_view data,
         return e.what();
     }
     auto types = types_;
+    type_comparison with_older(*definition);
     for (const auto& [type, version] : added->types) {
         const schema_object* const table = definition->get_model().find_object(type);
         if (!table || table->is_struct) {
             return fmt::format("its schema has no table {}", text::shown(type));
         }
         if (const entry* const known = find(type, version)) {
-            if (changes_of(*known->table, known->definition, *definition).empty()) continue;
+            if (with_older.changes_of(*known->table, known->definition).empty()) continue;
             return fmt::format(
                 "version {} of {} is registered with another definition, at "
                 "position {}",
                 version, type, known->about.position);
+        }
+        constexpr std::uint32_t version_max = 1'000'000;
+        if (version > version_max) {
+            return fmt::format("version {} of {} is beyond {}", version, type, version_max);
         }
         auto& versions = types[type];
         if (!versions.empty() && versions.back().about.version >= version) {
@@ -214,7 +220,7 @@ std::optional<std::string> registered_schemas::add_schema(std::string_view data,
         compatibility step = compatibility::safe;
         if (!versions.empty()) {
             const entry& before = versions.back();
-            step = worst(changes_of(*before.table, before.definition, *definition));
+            step = worst(with_older.changes_of(*before.table, before.definition));
             if (step == compatibility::forbidden) {
                 return fmt::format("events of {} would be misread by its version {}", type,
                                    version);
@@ -263,9 +269,18 @@ std::shared_ptr<const registered_schemas> schema_registry::get() const {
     return get(txn);
 }
 
+schema_registry::knowledge schema_registry::get_with_position() const {
+    const storage::read_transaction txn(*env_);
+    get(txn);
+    const std::scoped_lock lock(mutex_);
+    return {known_, head_};
+}
+
 planned_registration plan_registration(const registered_schemas& known, const schema* s,
                                        const std::vector<json_upcaster>& upcasters) {
     planned_registration plan;
+    std::optional<type_comparison> with_older;
+    if (s) with_older.emplace(*s);
     for (const auto& type : s ? s->event_types() : std::vector<std::string>()) {
         const auto* const before = known.newest(type);
         if (!before) {
@@ -273,11 +288,11 @@ planned_registration plan_registration(const registered_schemas& known, const sc
             continue;
         }
         // An older release registers what it knows, which is no news.
-        if (const auto* const same = known.find_same(type, *s)) {
+        if (const auto* const same = known.find_same(type, *with_older)) {
             plan.addition.unchanged.push_back(same->about);
             continue;
         }
-        const auto changes = changes_of(*before->table, before->definition, *s);
+        const auto changes = with_older->changes_of(*before->table, before->definition);
         append_new(plan.addition.changes, changes);
         plan.addition.added.push_back({type, before->about.version + 1, 0, worst(changes)});
     }
@@ -290,7 +305,14 @@ planned_registration plan_registration(const registered_schemas& known, const sc
         plan.events.push_back(
             registration(schema_added_type, write_schema_added(plan.addition.added, *s)));
     }
+    std::set<std::pair<std::string_view, std::uint32_t>> seen;
     for (const auto& u : upcasters) {
+        if (!seen.emplace(u.type(), u.from()).second) {
+            throw error(errc::invalid_input,
+                        fmt::format("upcasters: {} has two from version {}; which one counts?",
+                                    text::shown(u.type()), u.from()),
+                        {.field = "from"});
+        }
         refuse_stray(known, plan.addition, u);
         const json_upcaster* const same = known.upcaster(u.type(), u.from());
         if (same && same->definition() == u.definition()) continue;

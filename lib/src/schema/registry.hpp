@@ -22,6 +22,7 @@
 #include "idem/append.hpp"
 #include "idem/event.hpp"
 #include "log/index.hpp"
+#include "schema/concerning.hpp"
 #include "schema/json_upcaster.hpp"
 #include "schema/model.hpp"
 
@@ -43,8 +44,8 @@ public:
     bool empty() const noexcept { return types_.empty() && upcasters_.empty(); }
     const entry* find(std::string_view type, std::uint32_t version) const noexcept;
     const entry* newest(std::string_view type) const noexcept;
-    // The newest version whose definition is that of `s`.
-    const entry* find_same(std::string_view type, const schema& s) const;
+    // The newest version whose definition is that of the schema that is compared with.
+    const entry* find_same(std::string_view type, type_comparison& with_older) const;
     const json_upcaster* upcaster(std::string_view type, std::uint32_t from) const noexcept;
     std::vector<std::uint32_t> upcast_versions(std::string_view type) const;  // that have one
     // The newest version of a type to which a step has or needs an upcaster, else 1; of a type
@@ -76,6 +77,12 @@ public:
     // As the log stands, in a transaction or now.
     std::shared_ptr<const registered_schemas> get(const storage::transaction& txn) const;
     std::shared_ptr<const registered_schemas> get() const;
+    // The same, with the position up to which the log was looked through.
+    struct knowledge {
+        std::shared_ptr<const registered_schemas> schemas;
+        std::uint64_t position;
+    };
+    knowledge get_with_position() const;
 
 private:
     std::shared_ptr<storage::environment> env_;
