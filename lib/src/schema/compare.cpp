@@ -228,7 +228,7 @@ private:
                                       old.id, now.id));
         }
         const bool other_nested =
-            !old.nested.empty() && !now.nested.empty() && old.nested != now.nested;
+            old.nested != no_index && now.nested != no_index && objects_[old.nested] != now.nested;
         if (!same_type(old.type, now.type) || other_nested) {
             return report("field_type_changed", forbidden,
                           "has another type: old events would be misread; add a new field");
