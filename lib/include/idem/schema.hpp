@@ -20,8 +20,10 @@ inline constexpr std::string_view flatbuffers_content_type = "application/x-flat
 // any thread.
 class schema {
 public:
-    // Reads a schema in FlatBuffers' language, or compiled (by `flatc --binary --schema`) where the
-    // file's name ends in .bfbs. Included files are looked for beside the file. Throws not_found,
+    // Reads a schema in FlatBuffers' language, or compiled (by `flatc --binary --schema
+    // --bfbs-builtins`, without which attributes are lost) where the file's name ends in .bfbs.
+    // Included files are looked for beside the file; a text alone can include none. From a stranger
+    // too: what is no schema, or a larger one than any should be, is refused. Throws not_found,
     // permission_denied, io; invalid_input that names file, line and cause.
     static schema read(const std::filesystem::path& file);
     static schema from_text(std::string_view fbs);
@@ -39,11 +41,12 @@ public:
     void check(std::string_view table, std::string_view payload) const;
 
     // The payload as JSON on one line. Scalars that are absent are printed with their defaults.
-    // Enumerations print by name, infinities and NaN as text. Throws as check().
+    // Enumerations print by name, infinities and NaN as text. Throws as check(), and where the JSON
+    // would be longer than limits::batch_bytes_max.
     std::string to_json(std::string_view table, std::string_view payload) const;
 
-    // The same back: to_json(from_json(x)) means what x means. A member that is null counts as
-    // absent. Throws invalid_input that names the member.
+    // The same back: to_json(from_json(x)) means what x means, and what is made passes check(). A
+    // member that is null counts as absent. Throws invalid_input that names the member.
     std::string from_json(std::string_view table, std::string_view json) const;
 
     struct model;

@@ -22,14 +22,15 @@ public:
     explicit payload_builder(const schema::model& model) : model_(model) {}
 
     std::string build(const schema_object& root, std::string_view text) {
-        if (text.size() > limits::batch_bytes_max) {
-            refuse(
-                fmt::format("has {} bytes; the limit is {}", text.size(), limits::batch_bytes_max));
+        if (text.size() > schema_limits::json_bytes_max) {
+            refuse(fmt::format("has {} bytes; the limit is {}", text.size(),
+                               schema_limits::json_bytes_max));
         }
         if (const auto fault = json::check(text)) {
             refuse(fmt::format("is not JSON at byte {}: {}", fault->offset, fault->reason));
         }
         const offset made = table(root, {json::kind_of(text), text});
+        count(0);
         builder_.Finish(flatbuffers::Offset<flatbuffers::Table>(made.o));
         return {reinterpret_cast<const char*>(builder_.GetBufferPointer()), builder_.GetSize()};
     }
@@ -39,7 +40,6 @@ private:
     class step {
     public:
         step(payload_builder& owner, std::string part) : owner_(owner) {
-            if (owner.path_.size() >= schema_limits::depth_max) owner.refuse("lies too deep");
             owner.path_.push_back(std::move(part));
         }
         ~step() { owner_.path_.pop_back(); }
@@ -49,6 +49,37 @@ private:
     private:
         payload_builder& owner_;
     };
+
+    // A table, struct or list that is being made: as deep as the walk over a payload will go.
+    class container {
+    public:
+        container(payload_builder& owner, std::size_t steps) : owner_(owner) {
+            if (owner.depth_ >= schema_limits::depth_max) owner.refuse("lies too deep");
+            owner.count(steps);
+            ++owner.depth_;
+        }
+        ~container() { --owner_.depth_; }
+        container(const container&) = delete;
+        container& operator=(const container&) = delete;
+
+    private:
+        payload_builder& owner_;
+    };
+
+    // As the walk counts, so that what is made can be read: a table of many fields, or one of
+    // fields of its own for each table, makes much of little JSON.
+    void count(std::size_t steps) {
+        if ((steps_ += steps) > schema_limits::payload_steps_max) {
+            refuse("makes the payload larger than it may be when what it shares is counted");
+        }
+        check_size(0);
+    }
+    void check_size(std::size_t more) const {
+        if (builder_.GetSize() + more > schema_limits::payload_bytes_max) {
+            refuse(fmt::format("makes the payload longer than {} bytes",
+                               schema_limits::payload_bytes_max));
+        }
+    }
 
     [[noreturn]] void refuse(std::string_view why) const {
         std::string path = "data";
@@ -86,6 +117,7 @@ private:
     }
 
     offset table(const schema_object& object, const raw_value& value) {
+        const container inside(*this, 1 + object.fields.size());
         const auto given = members(object, value);
         std::vector<offset> made(object.fields.size());  // what fields refer to
         for (const schema_field& field : object.fields) {
@@ -109,7 +141,22 @@ private:
                 }
             }
         }
-        return builder_.EndTable(start);
+        return end_table(start);
+    }
+
+    offset end_table(flatbuffers::uoffset_t start) {
+        constexpr std::size_t table_bytes_max = 65'535;  // its table of fields has 16-bit offsets
+        const std::size_t before = builder_.GetSize();
+        if (before - start + 8 > table_bytes_max) {  // with padding and the reference to it
+            refuse(fmt::format("has more than {} bytes in place", table_bytes_max));
+        }
+        const offset made = builder_.EndTable(start);
+        // Tables of fields are shared where they are the same, which each new one is compared with
+        // all others for: enough for payloads, too much for what is made to take long.
+        constexpr std::size_t shared_max = 256;
+        const bool is_new = builder_.GetSize() - before >= 8;
+        if (is_new && ++field_tables_ == shared_max) builder_.DedupVtables(false);
+        return made;
     }
 
     void check_unions(const schema_object& object,
@@ -144,6 +191,7 @@ private:
     }
 
     std::string struct_bytes(const schema_object& object, const raw_value& value) {
+        const container inside(*this, 1 + object.fields.size());
         const auto given = members(object, value);
         std::string bytes(object.size, '\0');
         for (const schema_field& field : object.fields) {
@@ -152,11 +200,12 @@ private:
             const raw_value& member = *given[field.id];
             std::string part;
             if (t.base == base_type::array) {
+                const container items(*this, t.length);
                 std::uint32_t length = 0;
                 expect(member, json::kind::array);
                 json::each_item(member.text, [&](json::kind kind, std::string_view raw) {
-                    const step item(*this, fmt::format("[{}]", length++));
-                    part += element_bytes(t, {kind, raw});
+                    const step item(*this, fmt::format("[{}]", length));
+                    if (length++ < t.length) part += element_bytes(t, {kind, raw});
                 });
                 if (length != t.length) {
                     refuse(fmt::format("has {} items where it must have {}", length, t.length));
@@ -179,7 +228,9 @@ private:
     void add_scalar(const schema_field& field, const raw_value& value) {
         const base_type base = field.type.base;
         const std::string bytes = scalar_bytes(field.type, base, value);
-        if (!field.optional && bytes == default_bytes(field)) return;
+        // What is deprecated prints where it is there, and only there.
+        const bool may_be_absent = !field.optional && !field.deprecated;
+        if (may_be_absent && bytes == default_bytes(field)) return;
         switch (bytes.size()) {
             case 1:
                 return push<std::uint8_t>(field, bytes);
@@ -249,7 +300,9 @@ private:
 
     offset text_value(const raw_value& value) {
         expect(value, json::kind::string);
-        return builder_.CreateString(json::decode_string(value.text)).Union();
+        const std::string text = json::decode_string(value.text);
+        count(1 + text.size() / 4);
+        return builder_.CreateString(text).Union();
     }
 
     offset list(const schema_field& field, const raw_value& value,
@@ -258,6 +311,7 @@ private:
         const field_type& t = field.type;
         const bool in_place = is_scalar(t.element) || (t.element == base_type::object &&
                                                        model_.objects[t.object].is_struct);
+        const container items(*this, 1);
         if (in_place) return list_in_place(t, value);
 
         std::vector<std::uint8_t> types;
@@ -273,6 +327,7 @@ private:
         std::vector<offset> made;
         json::each_item(value.text, [&](json::kind kind, std::string_view raw) {
             const std::size_t i = made.size();
+            count(1);
             const step at(*this, fmt::format("[{}]", i));
             const raw_value item{kind, raw};
             if (t.element == base_type::text) {
@@ -294,8 +349,10 @@ private:
         std::string bytes;
         std::size_t length = 0;
         json::each_item(value.text, [&](json::kind kind, std::string_view raw) {
+            count(1);
             const step at(*this, fmt::format("[{}]", length++));
             bytes += element_bytes(t, {kind, raw});
+            check_size(bytes.size());
         });
         const std::size_t align =
             t.element == base_type::object ? model_.objects[t.object].align : size_of(t.element);
@@ -307,6 +364,9 @@ private:
     const schema::model& model_;
     flatbuffers::FlatBufferBuilder builder_;
     std::vector<std::string> path_;
+    std::size_t depth_ = 0;  // of containers
+    std::size_t steps_ = 0;
+    std::size_t field_tables_ = 0;
 };
 
 }  // namespace

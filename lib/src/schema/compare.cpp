@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
 #include <set>
 
+#include "base/text.hpp"
 #include "schema/model.hpp"
 
 namespace idem {
@@ -20,18 +24,27 @@ public:
         : before_(before), after_(after) {}
 
     std::vector<schema_change> run() {
-        match(before_.enums, after_.enums, enums_, [](const auto& a, const auto& b) {
-            return a.is_union == b.is_union && a.underlying == b.underlying && same_values(a, b);
-        });
-        match(before_.objects, after_.objects, objects_,
-              [this](const auto& a, const auto& b) { return same_fields(a, b); });
+        enums_ = match(before_.enums, after_.enums,
+                       [](const schema::model& in, const std::string& name) {
+                           const schema_enum* found = in.find_enum(name);
+                           return found ? place_of(in.enums, found) : no_index;
+                       });
+        objects_ = match(before_.objects, after_.objects,
+                         [](const schema::model& in, const std::string& name) {
+                             const schema_object* found = in.find_object(name);
+                             return found ? place_of(in.objects, found) : no_index;
+                         });
         compare_whole();
         for (std::size_t i = 0; i < before_.objects.size(); ++i) compare_object(i);
         for (std::size_t i = 0; i < before_.enums.size(); ++i) compare_enum(i);
-        for (const auto& o : after_.objects) {
-            if (!before_.find_object(o.name) && !is_renamed(o.name)) {
-                add(o.is_struct ? "struct_added" : "table_added", o.name, "", safe, "is new");
-            }
+        std::vector<bool> known(after_.objects.size());
+        for (const std::size_t i : objects_) {
+            if (i != no_index) known[i] = true;
+        }
+        for (std::size_t i = 0; i < known.size(); ++i) {
+            if (known[i]) continue;
+            const schema_object& o = after_.objects[i];
+            add(o.is_struct ? "struct_added" : "table_added", o.name, "", safe, "is new");
         }
         return std::move(changes_);
     }
@@ -46,53 +59,57 @@ private:
                             place.empty() ? std::string(what) : fmt::format("{} {}", place, what)});
     }
 
+    template <class Type>
+    static std::size_t place_of(const std::vector<Type>& in, const Type* found) {
+        return static_cast<std::size_t>(found - in.data());
+    }
+
     // For each type of old the one that it is now: of its name, or else a new one that is the same
-    // but for the name.
-    template <class Types, class Same>
-    static void match(const Types& old, const Types& now, std::vector<std::size_t>& found,
-                      Same same) {
-        const auto index_of = [](const Types& in, std::string_view name) {
-            const auto at = std::find_if(in.begin(), in.end(),
-                                         [name](const auto& t) { return t.name == name; });
-            return at == in.end() ? no_index : static_cast<std::size_t>(at - in.begin());
-        };
-        std::vector<std::size_t> added;
-        for (std::size_t i = 0; i < now.size(); ++i) {
-            if (index_of(old, now[i].name) == no_index) added.push_back(i);
+    // but for the name; of several such the one that has only moved to another namespace.
+    template <class Types, class Find>
+    std::vector<std::size_t> match(const Types& old, const Types& now, Find find) const {
+        std::vector<std::size_t> found;
+        for (const auto& type : old) found.push_back(find(after_, type.name));
+        std::vector<bool> taken;
+        for (const auto& type : now) taken.push_back(find(before_, type.name) != no_index);
+        for (const bool only_moved : {true, false}) {
+            std::map<std::string, std::deque<std::size_t>> added;
+            for (std::size_t i = 0; i < now.size(); ++i) {
+                if (!taken[i]) added[but_for_the_name(now[i], only_moved)].push_back(i);
+            }
+            added.erase("");
+            for (std::size_t i = 0; i < old.size(); ++i) {
+                if (found[i] != no_index) continue;
+                const auto same = added.find(but_for_the_name(old[i], only_moved));
+                if (same == added.end() || same->second.empty()) continue;
+                found[i] = same->second.front();
+                taken[found[i]] = true;
+                same->second.pop_front();
+            }
         }
-        for (const auto& type : old) found.push_back(index_of(now, type.name));
-        for (std::size_t i = 0; i < old.size(); ++i) {
-            if (found[i] != no_index) continue;
-            const auto renamed =
-                std::find_if(added.begin(), added.end(),
-                             [&](std::size_t candidate) { return same(old[i], now[candidate]); });
-            if (renamed == added.end()) continue;
-            found[i] = *renamed;
-            added.erase(renamed);
-        }
+        return found;
     }
 
-    bool is_renamed(std::string_view now) const {
-        for (std::size_t i = 0; i < objects_.size(); ++i) {
-            if (objects_[i] != no_index && after_.objects[objects_[i]].name == now) return true;
-        }
-        return false;
+    template <class Type>
+    static std::string but_for_the_name(const Type& type, bool only_moved) {
+        if (!only_moved) return shape_of(type);
+        return type.name.substr(type.name.rfind('.') + 1) + " " + shape_of(type);
     }
 
-    static bool same_values(const schema_enum& a, const schema_enum& b) {
-        return std::equal(a.values.begin(), a.values.end(), b.values.begin(), b.values.end(),
-                          [](const enum_value& x, const enum_value& y) {
-                              return x.name == y.name && x.value == y.value;
-                          });
+    static std::string shape_of(const schema_enum& e) {
+        std::string shape = fmt::format("{} {}", e.is_union, static_cast<int>(e.underlying));
+        for (const enum_value& v : e.values) shape += fmt::format(" {}={}", v.name, v.value);
+        return shape;
     }
-    // But for the types that they name, which may be renamed too.
-    static bool same_fields(const schema_object& a, const schema_object& b) {
-        return !a.fields.empty() && a.is_struct == b.is_struct &&
-               std::equal(a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(),
-                          [](const schema_field& x, const schema_field& y) {
-                              return x.name == y.name && x.type.base == y.type.base &&
-                                     x.type.element == y.type.element;
-                          });
+    // But for the types that they name, which may be renamed too. Empty where it says nothing.
+    static std::string shape_of(const schema_object& o) {
+        if (o.fields.empty()) return {};
+        std::string shape = o.is_struct ? "struct" : "table";
+        for (const schema_field& f : o.fields) {
+            shape += fmt::format(" {}:{}:{}", f.name, static_cast<int>(f.type.base),
+                                 static_cast<int>(f.type.element));
+        }
+        return shape;
     }
 
     bool same_type(const field_type& a, const field_type& b) const {
@@ -107,9 +124,9 @@ private:
     void compare_whole() {
         if (before_.file_identifier != after_.file_identifier) {
             add("file_identifier_changed", "", "file_identifier", forbidden,
-                fmt::format(
-                    "was \"{}\" and is \"{}\": readers that check it refuse every old event",
-                    before_.file_identifier, after_.file_identifier));
+                fmt::format("was {} and is {}: readers that check it refuse every old event",
+                            text::shown(before_.file_identifier),
+                            text::shown(after_.file_identifier)));
         }
         if (before_.root != after_.root) {
             add("root_type_changed", "", "root_type", safe,
@@ -165,6 +182,7 @@ private:
                 add_renamed(old, f, now.fields[i]);
             }
             compare_enum_of(old, f, now.fields[i]);
+            compare_key(old, f, now.fields[i]);
         }
     }
 
@@ -228,41 +246,72 @@ private:
                                       old.id, now.id));
         }
         const bool other_nested =
-            !old.nested.empty() && !now.nested.empty() && old.nested != now.nested;
+            old.nested != no_index && now.nested != no_index && objects_[old.nested] != now.nested;
         if (!same_type(old.type, now.type) || other_nested) {
             return report("field_type_changed", forbidden,
                           "has another type: old events would be misread; add a new field");
         }
         compare_enum_of(table, old, now);
-        const bool real = is_real(now.type.base);
-        if (real ? !(old.default_real == now.default_real)
-                 : old.default_integer != now.default_integer) {
-            report("field_default_changed", needs_upcaster,
-                   real ? fmt::format("had the default {} and has {}, which old events now mean",
-                                      old.default_real, now.default_real)
-                        : fmt::format("had the default {} and has {}, which old events now mean",
-                                      old.default_integer, now.default_integer));
-        }
-        if (old.optional != now.optional) {
-            report("field_presence_changed", needs_upcaster,
-                   now.optional ? "may be absent now: old events left out what was the default"
-                                : "has a default now, which old events without it take on");
-        }
-        if (!old.required && now.required) {
-            report("field_made_required", needs_upcaster,
-                   "is required now: the verifier refuses old events without it");
-        }
-        if (old.required && !now.required) {
-            report("field_made_optional", safe, "is not required any more");
+        compare_key(table, old, now);
+        if ((old.nested == no_index) != (now.nested == no_index)) {
+            report(
+                "field_nested_changed", needs_upcaster,
+                now.nested == no_index
+                    ? "is no table within bytes any more, or was compiled without --bfbs-builtins"
+                    : "is a table within bytes now: what old events hold need be none");
         }
         if (!old.deprecated && now.deprecated) {
             report("field_deprecated", safe, "is deprecated; old events keep what they hold");
         }
         if (old.deprecated && !now.deprecated) report("field_restored", safe, "is read again");
-        if (old.key != now.key) {
-            report("field_key_changed", needs_upcaster,
-                   "is a key or none any more: lists in old events are sorted otherwise");
+        if (old.required && !now.required) {
+            report("field_made_optional", safe, "is not required any more");
         }
+        if (!now.deprecated) compare_absence(table, old, now);
+    }
+
+    // What old events mean that lack the field, for those who still read it.
+    void compare_absence(const schema_object& table, const schema_field& old,
+                         const schema_field& now) {
+        if (!old.required && now.required) {
+            add("field_made_required", table.name, now.name, needs_upcaster,
+                "is required now: the verifier refuses old events without it");
+        }
+        if (old.optional != now.optional) {
+            add("field_presence_changed", table.name, now.name, needs_upcaster,
+                now.optional ? "may be absent now: old events left out what was the default"
+                             : "has a default now, which old events without it take on");
+        } else if (!same_default(old, now)) {
+            const bool real = is_real(now.type.base);
+            add("field_default_changed", table.name, now.name, needs_upcaster,
+                fmt::format("had the default {} and has {}, which old events now mean",
+                            real ? fmt::format("{}", old.default_real) : shown_integer(old),
+                            real ? fmt::format("{}", now.default_real) : shown_integer(now)));
+        }
+    }
+
+    static bool same_default(const schema_field& old, const schema_field& now) {
+        if (!is_scalar(now.type.base) || now.optional) return true;
+        if (!is_real(now.type.base)) return old.default_integer == now.default_integer;
+        if (std::isnan(old.default_real) || std::isnan(now.default_real)) {
+            return std::isnan(old.default_real) && std::isnan(now.default_real);
+        }
+        if (now.type.base == base_type::float32) {
+            return static_cast<float>(old.default_real) == static_cast<float>(now.default_real);
+        }
+        return old.default_real == now.default_real;
+    }
+
+    static std::string shown_integer(const schema_field& f) {
+        return f.type.base == base_type::uint64
+                   ? fmt::format("{}", static_cast<std::uint64_t>(f.default_integer))
+                   : fmt::format("{}", f.default_integer);
+    }
+
+    void compare_key(const schema_object& table, const schema_field& old, const schema_field& now) {
+        if (old.key == now.key) return;
+        add("field_key_changed", table.name, now.name, needs_upcaster,
+            "is a key or none any more: lists in old events are sorted otherwise");
     }
 
     void compare_enum_of(const schema_object& table, const schema_field& old,
@@ -297,6 +346,14 @@ private:
             add("enum_type_changed", old.name, "", forbidden,
                 "is of another kind: the numbers in old events mean something else");
             return;
+        }
+        if (old.bit_flags && !now.bit_flags) {
+            add("enum_flags_dropped", old.name, "", needs_upcaster,
+                "is no enum of flags any more, or was compiled without --bfbs-builtins: several "
+                "flags in one value of old events have no name");
+        }
+        if (!old.bit_flags && now.bit_flags) {
+            add("enum_flags_added", old.name, "", safe, "is an enum of flags now");
         }
         compare_values(old, now, old.is_union ? "union_member" : "enum_value");
     }

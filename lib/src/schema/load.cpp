@@ -1,130 +1,195 @@
-// From a compiled schema to the model. A hostile file is told from a sound one here, and nowhere
-// behind.
+// From a compiled schema to the model. A hostile file is told from a sound one here and in
+// sound.cpp, and nowhere behind.
 #include <flatbuffers/reflection_generated.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "schema/bfbs.hpp"
 #include "schema/model.hpp"
+#include "schema/sound.hpp"
 
 namespace idem {
 namespace {
 
-[[noreturn]] void refuse(std::string_view what) {
-    throw error(errc::invalid_input,
-                fmt::format("the compiled schema is no sound one: {}; make it anew with `flatc "
-                            "--binary --schema`",
-                            what),
-                {.field = "schema"});
+void check_bytes(const std::string& bytes) {
+    const auto refuse = [](std::string_view why) {
+        throw error(
+            errc::invalid_input,
+            fmt::format(
+                "the compiled schema is no sound one: its bytes are not those of one: {}; make it "
+                "anew with `flatc --binary --schema --bfbs-builtins`",
+                why),
+            {.field = "schema"});
+    };
+    if (bytes.size() > schema_limits::bfbs_bytes_max) {
+        refuse(fmt::format("there are {}, and the limit is {}", bytes.size(),
+                           schema_limits::bfbs_bytes_max));
+    }
+    if (bytes.size() < 16 || !reflection::SchemaBufferHasIdentifier(bytes.data())) {
+        refuse("the word BFBS is missing at byte 4");
+    }
+    try {
+        check_bfbs(bytes);
+    } catch (const error& e) {
+        refuse(e.what());
+    }
 }
 
-std::string name_of(const flatbuffers::String* name, std::string_view what) {
-    if (!name || name->size() == 0 || name->size() > limits::name_bytes_max) {
-        refuse(fmt::format("a name of {} is empty, or longer than {} bytes", what,
-                           limits::name_bytes_max));
-    }
-    const std::string_view text = name->string_view();
-    if (text::invalid_utf8(text) || text::has_control(text)) {
-        refuse(fmt::format("{} is no name of {}", text::shown(text), what));
-    }
-    return std::string(text);
+bool is_letter(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-template <class Attributes>
-std::string attribute(const Attributes* attributes, std::string_view key) {
-    if (!attributes) return {};
+// As FlatBuffers' language has them. Others would not come back from a path or from JSON as they
+// were: flags of one field are told apart by spaces.
+bool is_name(std::string_view text, bool may_have_namespace) noexcept {
+    bool starts = true;
+    for (const char c : text) {
+        if (starts && !is_letter(c)) return false;
+        starts = c == '.';
+        if (starts ? !may_have_namespace : !is_letter(c) && !(c >= '0' && c <= '9')) return false;
+    }
+    return !starts;
+}
+
+constexpr bool with_namespace = true;
+constexpr bool without_namespace = false;
+
+std::string checked_name(std::string_view name, std::string_view what, bool may_have_namespace) {
+    if (name.size() > limits::name_bytes_max) {
+        refuse_schema(
+            fmt::format("a name of {} is longer than {} bytes", what, limits::name_bytes_max));
+    }
+    if (!is_name(name, may_have_namespace)) {
+        refuse_schema(fmt::format("{} is no name of {}", text::shown(name), what));
+    }
+    return std::string(name);
+}
+
+std::string name_of(const flatbuffers::String* name, std::string_view what,
+                    bool may_have_namespace) {
+    return checked_name(name->string_view(), what, may_have_namespace);
+}
+
+using attribute_list = flatbuffers::Vector<flatbuffers::Offset<reflection::KeyValue>>;
+
+// Its value, "0" where it has none; nullopt where there is no such attribute.
+std::optional<std::string_view> attribute(const attribute_list* attributes, std::string_view key) {
+    if (!attributes) return std::nullopt;
     for (const auto* a : *attributes) {
-        if (a->key()->string_view() != key) continue;
-        return a->value() ? a->value()->str() : std::string("0");
+        if (a->key()->string_view() == key) return a->value() ? a->value()->string_view() : "0";
     }
-    return {};
+    return std::nullopt;
 }
 
 class loader {
 public:
-    explicit loader(schema::model& model) : model_(model) {}
+    explicit loader(schema::model& model)
+        : model_(model), source_(*reflection::GetSchema(model.bytes.data())) {}
 
     void load() {
-        const std::string& bytes = model_.bytes;
-        if (bytes.size() > schema_limits::bfbs_bytes_max) {
-            refuse(fmt::format("it has {} bytes, the limit is {}", bytes.size(),
-                               schema_limits::bfbs_bytes_max));
-        }
-        flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()),
-                                       bytes.size());
-        if (bytes.size() < 16 || !reflection::VerifySchemaBuffer(verifier)) {
-            refuse("its bytes are not those of one");
-        }
-        source_ = reflection::GetSchema(bytes.data());
-        objects_ = source_->objects()->size();
-        enums_ = source_->enums()->size();
+        objects_ = source_.objects()->size();
+        enums_ = source_.enums()->size();
         if (objects_ > schema_limits::objects_max || enums_ > schema_limits::objects_max) {
-            refuse("it has more types than there may be");
+            refuse_schema(fmt::format("it has more than {} types", schema_limits::objects_max));
         }
-        for (const auto* e : *source_->enums()) load_enum(*e);
-        for (const auto* o : *source_->objects()) load_object(*o);
-        check_names();
-        for (const schema_object& o : model_.objects) check_object(o);
-        for (const schema_enum& e : model_.enums) check_enum(e);
-        check_struct_sizes();
-        if (source_->root_table()) model_.root = name_of(source_->root_table()->name(), "a table");
-        if (source_->file_ident()) model_.file_identifier = source_->file_ident()->str();
+        for (const auto* e : *source_.enums()) load_enum(*e);
+        for (const auto* o : *source_.objects()) load_object(*o);
+        if (source_.root_table()) {
+            model_.root = name_of(source_.root_table()->name(), "a table", with_namespace);
+        }
+        if (source_.file_ident()) {
+            const std::string_view identifier = source_.file_ident()->string_view();
+            if (!identifier.empty() && identifier.size() != 4) {
+                refuse_schema("its file identifier has not four characters");
+            }
+            model_.file_identifier = identifier;
+        }
+        model_.sort_places();
+    }
+
+    // Of the namespace of the table that holds it, or of one around it. Requires a sound model.
+    void find_nested() {
+        for (const nested_table& nested : nested_) {
+            const schema_object& holder = model_.objects[nested.holder];
+            schema_field& field = model_.objects[nested.holder].fields[nested.field];
+            const std::string where = fmt::format("{}.{}", holder.name, field.name);
+            if (field.type.base != base_type::vector || field.type.element != base_type::uint8) {
+                refuse_schema(where + " is a table within bytes, and no list of bytes");
+            }
+            const schema_object* found = nullptr;
+            std::string space = holder.name;
+            while (!found && !space.empty()) {
+                space.resize(space.find('.') == space.npos ? 0 : space.rfind('.'));
+                found = model_.find_object(space.empty() ? nested.name : space + "." + nested.name);
+            }
+            if (!found) refuse_schema(where + " holds a table in its bytes that is not in it");
+            field.nested = static_cast<std::size_t>(found - model_.objects.data());
+        }
     }
 
 private:
-    static base_type base_of(reflection::BaseType type) {
-        if (type < reflection::None || type >= reflection::MaxBaseType) {
-            refuse(fmt::format("it has a type {} that is not known", static_cast<int>(type)));
+    struct nested_table {
+        std::size_t holder;
+        std::uint16_t field;
+        std::string name;
+    };
+
+    // Past the accessors: a number outside of reflection's enumeration must not become one of it.
+    static base_type base_of(const reflection::Type& from, flatbuffers::voffset_t field) {
+        const auto number = reinterpret_cast<const flatbuffers::Table&>(from).GetField<std::int8_t>(
+            field, reflection::None);
+        if (number < reflection::None || number >= reflection::MaxBaseType) {
+            refuse_schema(fmt::format("it has a type {} that is not known", number));
         }
-        return static_cast<base_type>(type);
+        return static_cast<base_type>(number);
     }
 
-    field_type type_of(const reflection::Type* from) const {
-        if (!from) refuse("a type is missing");
+    field_type type_of(const reflection::Type& from) const {
         field_type type;
-        type.base = base_of(from->base_type());
-        type.element = base_of(from->element());
-        type.length = from->fixed_length();
+        type.base = base_of(from, reflection::Type::VT_BASE_TYPE);
+        type.element = base_of(from, reflection::Type::VT_ELEMENT);
+        if (type.base == base_type::array) type.length = from.fixed_length();
         const bool list = type.base == base_type::vector || type.base == base_type::array;
         if (!list) type.element = base_type::none;
         const base_type held = list ? type.element : type.base;
-        const std::int32_t index = from->index();
+        const std::int32_t index = from.index();
+        const bool is_union = held == base_type::union_value || held == base_type::union_type;
         if (held == base_type::object) {
             if (index < 0 || static_cast<std::size_t>(index) >= objects_) {
-                refuse("a field's table is not in it");
+                refuse_schema("a field's table is not in it");
             }
             type.object = static_cast<std::size_t>(index);
-        } else if (index >= 0) {
-            if (static_cast<std::size_t>(index) >= enums_) refuse("a field's enum is not in it");
+        } else if (index >= 0 && (is_union || is_scalar(held))) {
+            if (static_cast<std::size_t>(index) >= enums_) {
+                refuse_schema("a field's enum is not in it");
+            }
             type.enumeration = static_cast<std::size_t>(index);
         }
-        const bool union_part = held == base_type::union_value || held == base_type::union_type;
-        if (union_part && type.enumeration == no_index) refuse("a union names no members");
+        if (is_union && type.enumeration == no_index) refuse_schema("a union names no members");
         if (list &&
             (held == base_type::vector || held == base_type::array || held == base_type::none)) {
-            refuse("a list holds something that lists cannot hold");
+            refuse_schema("a list holds something that lists cannot hold");
         }
         return type;
     }
 
     void load_enum(const reflection::Enum& from) {
         schema_enum e;
-        e.name = name_of(from.name(), "an enum");
+        e.name = name_of(from.name(), "an enum", with_namespace);
         e.is_union = from.is_union();
-        e.underlying = base_of(from.underlying_type()->base_type());
-        if (!is_integer(e.underlying))
-            refuse(e.name + " is an enum of something else than numbers");
-        e.bit_flags = !attribute(from.attributes(), "bit_flags").empty();
+        e.underlying = base_of(*from.underlying_type(), reflection::Type::VT_BASE_TYPE);
+        e.bit_flags = !e.is_union && attribute(from.attributes(), "bit_flags");
         if ((values_ += from.values()->size()) > schema_limits::values_max) {
-            refuse("its enums have more values than there may be");
+            refuse_schema(
+                fmt::format("its enums have more than {} values", schema_limits::values_max));
         }
         for (const auto* v : *from.values()) {
-            enum_value value{name_of(v->name(), "a value"), v->value(), {}};
-            if (e.is_union && v->union_type()) value.member = type_of(v->union_type());
+            enum_value value{name_of(v->name(), "a value", without_namespace), v->value(), {}};
+            if (e.is_union && v->union_type()) value.member = type_of(*v->union_type());
             e.values.push_back(std::move(value));
         }
         model_.enums.push_back(std::move(e));
@@ -132,172 +197,56 @@ private:
 
     void load_object(const reflection::Object& from) {
         schema_object o;
-        o.name = name_of(from.name(), "a table");
+        o.name = name_of(from.name(), "a table", with_namespace);
         o.is_struct = from.is_struct();
-        if (from.minalign() < 1 || from.minalign() > 256 || from.bytesize() < 0) {
-            refuse(o.name + " has a size that cannot be");
+        if (o.is_struct) {
+            o.align = static_cast<std::uint32_t>(from.minalign());
+            o.size = static_cast<std::uint32_t>(from.bytesize());
         }
-        o.align = static_cast<std::uint32_t>(from.minalign());
-        o.size = static_cast<std::uint32_t>(from.bytesize());
         if ((fields_ += from.fields()->size()) > schema_limits::fields_max) {
-            refuse("its tables have more fields than there may be");
+            refuse_schema(
+                fmt::format("its tables have more than {} fields", schema_limits::fields_max));
         }
         for (const auto* f : *from.fields()) {
-            schema_field field;
-            field.name = name_of(f->name(), "a field");
-            field.type = type_of(f->type());
-            field.id = f->id();
-            field.offset = f->offset();
-            field.default_integer = f->default_integer();
-            field.default_real = f->default_real();
-            field.deprecated = f->deprecated();
-            field.required = f->required();
-            field.optional = f->optional() && is_scalar(field.type.base);
-            field.key = f->key();
-            field.nested = attribute(f->attributes(), "nested_flatbuffer");
-            if (!attribute(f->attributes(), "flexbuffer").empty()) {
-                refuse(fmt::format("{}.{} is a flexbuffer, which is not supported", o.name,
-                                   field.name));
+            o.fields.push_back(load_field(*f));
+            if (const auto nested = attribute(f->attributes(), "nested_flatbuffer")) {
+                nested_.push_back({model_.objects.size(), f->id(),
+                                   checked_name(*nested, "a table", with_namespace)});
             }
-            o.fields.push_back(std::move(field));
+            if (attribute(f->attributes(), "flexbuffer")) {
+                refuse_schema(fmt::format("{}.{} is a flexbuffer, which is not supported", o.name,
+                                          o.fields.back().name));
+            }
         }
         std::sort(o.fields.begin(), o.fields.end(),
                   [](const auto& a, const auto& b) { return a.id < b.id; });
         model_.objects.push_back(std::move(o));
     }
 
-    void check_names() const {
-        std::set<std::string_view> names;
-        for (const auto& o : model_.objects) {
-            if (!names.insert(o.name).second) refuse(o.name + " is in it twice");
-        }
-        for (const auto& e : model_.enums) {
-            if (!names.insert(e.name).second) refuse(e.name + " is in it twice");
-        }
-    }
-
-    void check_enum(const schema_enum& e) const {
-        std::set<std::string_view> names;
-        for (const enum_value& v : e.values) {
-            if (!names.insert(v.name).second) refuse(e.name + " has a value twice");
-            const base_type member = v.member.base;
-            if (e.is_union && member != base_type::none && member != base_type::object &&
-                member != base_type::text) {
-                refuse(e.name + " is a union of something else than tables and texts");
-            }
-        }
-        const bool starts_with_none = !e.values.empty() && e.values.front().value == 0 &&
-                                      e.values.front().member.base == base_type::none;
-        if (e.is_union && !starts_with_none) refuse(e.name + " is a union without NONE");
-    }
-
-    void check_object(const schema_object& o) const {
-        std::set<std::string_view> names;
-        for (std::size_t i = 0; i < o.fields.size(); ++i) {
-            const schema_field& f = o.fields[i];
-            const std::string where = fmt::format("{}.{}", o.name, f.name);
-            if (!names.insert(f.name).second) refuse(where + " is in it twice");
-            if (f.id != i) refuse(where + " leaves a gap between the ids of the fields");
-            if (o.is_struct) {
-                check_struct_field(f, where);
-            } else {
-                check_table_field(o, f, where);
-            }
-        }
-    }
-
-    static void check_struct_field(const schema_field& f, const std::string& where) {
-        const base_type held = f.type.base == base_type::array ? f.type.element : f.type.base;
-        if (!is_scalar(held) && held != base_type::object) {
-            refuse(where + " is of a type that structs cannot hold");
-        }
-        if (held == base_type::union_type) refuse(where + " is of a type that structs cannot hold");
-        if (f.type.base == base_type::array && f.type.length == 0) refuse(where + " has no length");
-    }
-
-    void check_table_field(const schema_object& o, const schema_field& f,
-                           const std::string& where) const {
-        if (f.offset != 4 + 2 * f.id) refuse(where + " is not where its id says");
-        const field_type& t = f.type;
-        if (t.base == base_type::none || t.base == base_type::array) {
-            refuse(where + " is of a type that tables cannot hold");
-        }
-        const base_type held = t.base == base_type::vector ? t.element : t.base;
-        if (t.enumeration != no_index && is_scalar(held) &&
-            model_.enums[t.enumeration].underlying != held && held != base_type::union_type) {
-            refuse(where + " is of another type than its enum");
-        }
-        if (held == base_type::union_value || held == base_type::union_type) {
-            if (!model_.enums[t.enumeration].is_union) refuse(where + " names no union");
-        }
-        if (held != base_type::union_value) return;
-        const bool typed = f.id > 0 && type_field_of(o.fields[f.id - 1], f);
-        if (!typed) refuse(where + " is a union without the field that says which member it is");
-    }
-
-    static bool type_field_of(const schema_field& type, const schema_field& value) {
-        const field_type& t = type.type;
-        const base_type held = t.base == base_type::vector ? t.element : t.base;
-        return held == base_type::union_type && t.enumeration == value.type.enumeration &&
-               (t.base == base_type::vector) == (value.type.base == base_type::vector);
-    }
-
-    // Fields of structs must lie behind one another, and structs must end: one that holds itself
-    // would not.
-    void check_struct_sizes() const {
-        std::vector<std::size_t> depth(model_.objects.size(), 0);
-        for (std::size_t pass = 0; pass <= schema_limits::depth_max; ++pass) {
-            bool changed = false;
-            for (std::size_t i = 0; i < model_.objects.size(); ++i) {
-                const schema_object& o = model_.objects[i];
-                if (!o.is_struct) continue;
-                for (const schema_field& f : o.fields) {
-                    if (f.type.object == no_index) continue;
-                    const std::size_t needed = depth[f.type.object] + 1;
-                    if (needed > depth[i]) {
-                        depth[i] = needed;
-                        changed = true;
-                    }
-                }
-            }
-            if (!changed) break;
-            if (pass == schema_limits::depth_max) refuse("structs lie too deep in one another");
-        }
-        for (const schema_object& o : model_.objects) {
-            if (o.is_struct) check_layout(o);
-        }
-    }
-
-    void check_layout(const schema_object& o) const {
-        std::uint64_t end = 0;
-        for (const schema_field& f : o.fields) {
-            const bool list = f.type.base == base_type::array;
-            const base_type held = list ? f.type.element : f.type.base;
-            std::uint64_t size = size_of(held);
-            std::uint64_t align = size;
-            if (held == base_type::object) {
-                const schema_object& inner = model_.objects[f.type.object];
-                if (!inner.is_struct) refuse(o.name + " is a struct that holds a table");
-                size = inner.size;
-                align = inner.align;
-            }
-            if (list) size *= f.type.length;
-            if (f.offset < end || f.offset % align != 0 || o.align % align != 0) {
-                refuse(fmt::format("{}.{} is not where it can be", o.name, f.name));
-            }
-            end = f.offset + size;
-        }
-        if (end > o.size || o.size % o.align != 0 || o.fields.empty()) {
-            refuse(o.name + " has a size that cannot be");
-        }
+    schema_field load_field(const reflection::Field& from) const {
+        schema_field field;
+        field.name = name_of(from.name(), "a field", without_namespace);
+        field.type = type_of(*from.type());
+        field.id = from.id();
+        field.offset = from.offset();
+        field.default_integer = from.default_integer();
+        field.default_real = from.default_real();
+        field.deprecated = from.deprecated();
+        // What is deprecated is not written any more, so nobody can require it.
+        field.required = from.required() && !from.deprecated();
+        const base_type base = field.type.base;
+        field.optional = from.optional() && is_scalar(base) && base != base_type::union_type;
+        field.key = from.key();
+        return field;
     }
 
     schema::model& model_;
-    const reflection::Schema* source_ = nullptr;
+    const reflection::Schema& source_;
     std::size_t objects_ = 0;
     std::size_t enums_ = 0;
     std::size_t fields_ = 0;
     std::size_t values_ = 0;
+    std::vector<nested_table> nested_;
 };
 
 }  // namespace
@@ -305,7 +254,11 @@ private:
 schema::model load_model(std::string bfbs) {
     schema::model model;
     model.bytes = std::move(bfbs);
-    loader(model).load();
+    check_bytes(model.bytes);
+    loader from(model);
+    from.load();
+    check_sound(model);
+    from.find_nested();
     return model;
 }
 

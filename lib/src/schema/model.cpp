@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
@@ -10,35 +11,55 @@
 namespace idem {
 namespace {
 
-template <class Range>
-auto find_named(const Range& range, std::string_view name) noexcept -> decltype(&*range.begin()) {
-    const auto found = std::find_if(range.begin(), range.end(),
-                                    [name](const auto& entry) { return entry.name == name; });
-    return found == range.end() ? nullptr : &*found;
+template <class Entry, class Key>
+sorted_places sort_by(const std::vector<Entry>& entries, Key Entry::*key) {
+    sorted_places places(entries.size());
+    std::iota(places.begin(), places.end(), 0U);
+    std::stable_sort(places.begin(), places.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return entries[a].*key < entries[b].*key;
+    });
+    return places;
+}
+
+template <class Entry, class Key, class Wanted>
+const Entry* find_by(const std::vector<Entry>& entries, const sorted_places& places,
+                     Key Entry::*key, const Wanted& wanted) noexcept {
+    const auto at = std::lower_bound(
+        places.begin(), places.end(), wanted,
+        [&](std::uint32_t place, const Wanted& than) { return entries[place].*key < than; });
+    return at == places.end() || entries[*at].*key != wanted ? nullptr : &entries[*at];
 }
 
 }  // namespace
 
 const schema_field* schema_object::find(std::string_view field) const noexcept {
-    return find_named(fields, field);
+    return find_by(fields, by_name, &schema_field::name, field);
 }
 
 const enum_value* schema_enum::find(std::int64_t value) const noexcept {
-    const auto found = std::find_if(values.begin(), values.end(),
-                                    [value](const auto& v) { return v.value == value; });
-    return found == values.end() ? nullptr : &*found;
+    return find_by(values, by_number, &enum_value::value, value);
 }
 
 const enum_value* schema_enum::find(std::string_view value) const noexcept {
-    return find_named(values, value);
+    return find_by(values, by_name, &enum_value::name, value);
 }
 
 const schema_object* schema::model::find_object(std::string_view name) const noexcept {
-    return find_named(objects, name);
+    return find_by(objects, objects_by_name, &schema_object::name, name);
 }
 
 const schema_enum* schema::model::find_enum(std::string_view name) const noexcept {
-    return find_named(enums, name);
+    return find_by(enums, enums_by_name, &schema_enum::name, name);
+}
+
+void schema::model::sort_places() {
+    for (schema_object& o : objects) o.by_name = sort_by(o.fields, &schema_field::name);
+    for (schema_enum& e : enums) {
+        e.by_name = sort_by(e.values, &enum_value::name);
+        e.by_number = sort_by(e.values, &enum_value::value);
+    }
+    objects_by_name = sort_by(objects, &schema_object::name);
+    enums_by_name = sort_by(enums, &schema_enum::name);
 }
 
 const schema_object& schema::model::table(std::string_view name) const {

@@ -78,6 +78,7 @@ public:
     }
 
     bool reads_scalars() const noexcept override { return true; }
+    std::size_t bytes() const noexcept override { return out_.size(); }
     void text(std::string_view value) override { put(to_json_string(value)); }
 
 private:

@@ -19,6 +19,13 @@ void expect(const raw_value& value, json::kind kind) {
     if (value.kind != kind) refuse(says_wrong_kind(value.kind, kind));
 }
 
+// A number in a message, which must not become as long as a number may be.
+std::string cut(std::string_view number) {
+    constexpr std::size_t length_max = 60;
+    if (number.size() <= length_max) return std::string(number);
+    return std::string(number.substr(0, length_max)) + "...";
+}
+
 std::string_view kind_name(json::kind kind) noexcept {
     switch (kind) {
         case json::kind::object:
@@ -48,7 +55,7 @@ Real read_real(const raw_value& value) {
     Real number = 0;
     const char* end = value.text.data() + value.text.size();
     if (std::from_chars(value.text.data(), end, number).ec != std::errc()) {
-        refuse(fmt::format("is {}, which its type cannot hold", value.text));
+        refuse(fmt::format("is {}, which its type cannot hold", cut(value.text)));
     }
     return number;
 }
@@ -87,7 +94,7 @@ std::uint64_t read_integer(base_type base, std::string_view given) {
         const std::uint64_t max = std::numeric_limits<std::uint64_t>::max() >> (64 - width);
         if (fault == std::errc() && stop == end && number <= max) return number;
     }
-    refuse(fmt::format("is {}, where it must be an integer of {} bits{}", given, width,
+    refuse(fmt::format("is {}, where it must be an integer of {} bits{}", cut(given), width,
                        is_signed(base) ? "" : ", not negative"));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -14,14 +15,21 @@ namespace {
 
 class payload_walk {
 public:
-    payload_walk(const schema::model& model, std::string_view payload, payload_sink& sink)
-        : model_(model), bytes_(payload), sink_(sink) {}
+    payload_walk(const schema::model& model, std::string_view payload, payload_sink& sink,
+                 const walk_options& options)
+        : model_(model), bytes_(payload), sink_(sink), options_(options) {}
 
     void run(const schema_object& root) {
         if (bytes_.size() < 8) refuse("is too short to be a table");
         if (bytes_.size() > UINT32_MAX / 2) refuse("is too long to be a table");
         enter_table(root, follow(0));
-        while (!frames_.empty()) step();
+        while (!frames_.empty()) {
+            step();
+            if (sink_.bytes() > schema_limits::json_bytes_max) {
+                refuse(fmt::format("makes the JSON longer than {} bytes",
+                                   schema_limits::json_bytes_max));
+            }
+        }
     }
 
 private:
@@ -56,7 +64,7 @@ private:
     }
 
     void count(std::uint64_t steps) {
-        if ((steps_ += steps) > schema_limits::payload_steps_max) {
+        if ((steps_ += steps) > options_.steps_max) {
             refuse("makes the payload larger than it may be when what it shares is counted");
         }
     }
@@ -77,6 +85,14 @@ private:
             f.vtable + f.vtable_bytes > bytes_.size() || at + f.table_bytes > bytes_.size()) {
             refuse("has no sound table of fields");
         }
+        // Counted first: a table of fields can be much longer than its tables, and shared by them.
+        count(1 + std::max<std::uint64_t>(object.fields.size(), (f.vtable_bytes - 4) / 2));
+        if (!options_.skip_unknown) refuse_unknown(object, f);
+        push(f);
+        sink_.begin_object();
+    }
+
+    void refuse_unknown(const schema_object& object, const frame& f) const {
         for (std::uint64_t offset = 4 + 2 * object.fields.size(); offset < f.vtable_bytes;
              offset += 2) {
             if (read<std::uint16_t>(f.vtable + offset) != 0) {
@@ -84,9 +100,6 @@ private:
                                    (offset - 4) / 2, object.name));
             }
         }
-        count(1 + object.fields.size());
-        push(f);
-        sink_.begin_object();
     }
 
     void enter_struct(const schema_object& object, std::uint64_t at) {
@@ -267,7 +280,7 @@ private:
     }
 
     [[noreturn]] void refuse(std::string_view why) const {
-        std::string path = "data";
+        std::string path(options_.name);
         for (const frame& f : frames_) {
             if (f.next == 0) continue;
             path += f.object ? "." + f.object->fields[f.next - 1].name
@@ -279,6 +292,7 @@ private:
     const schema::model& model_;
     const std::string_view bytes_;
     payload_sink& sink_;
+    const walk_options& options_;
     std::vector<frame> frames_;
     std::uint64_t steps_ = 0;
 };
@@ -286,8 +300,8 @@ private:
 }  // namespace
 
 void walk_payload(const schema::model& model, const schema_object& root, std::string_view payload,
-                  payload_sink& sink) {
-    payload_walk(model, payload, sink).run(root);
+                  payload_sink& sink, const walk_options& options) {
+    payload_walk(model, payload, sink, options).run(root);
 }
 
 }  // namespace idem

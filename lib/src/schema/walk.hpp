@@ -22,13 +22,20 @@ public:
     // `bytes` may be misaligned. Not told of any where reads_scalars() is false.
     virtual void scalar(const field_type&, base_type, const char* bytes) { (void)bytes; }
     virtual bool reads_scalars() const noexcept { return false; }
+    virtual std::size_t bytes() const noexcept { return 0; }  // that it has printed
 
 protected:
     ~payload_sink() = default;
 };
 
+struct walk_options {
+    std::string_view name = "data";  // of the root, in messages
+    bool skip_unknown = false;  // fields that the schema does not know, rather than refuse them
+    std::size_t steps_max = schema_limits::payload_steps_max;
+};
+
 // Throws invalid_input that names the field.
 void walk_payload(const schema::model& model, const schema_object& root, std::string_view payload,
-                  payload_sink& sink);
+                  payload_sink& sink, const walk_options& options = {});
 
 }  // namespace idem
