@@ -130,14 +130,12 @@ int print_one(const state& rows, const std::string& key, session& s) {
 
 void print_all(const state& rows, session& s) {
     table people(s, {{"key"}, {"row", align::left, true}});
-    std::string last;
     row_page page = rows.rows();
     for (;;) {
         for (const auto& [key, row] : page.rows)
             print_row(rows, key, row, page.position, s, people);
         if (!page.more) break;
-        last = page.rows.back().first;
-        page = rows.rows(last, 1000, true);
+        page = rows.rows_after(page);
     }
     people.finish("rows");
 }

@@ -33,6 +33,16 @@ std::shared_ptr<storage::environment> open_environment(const std::filesystem::pa
     return storage::environment::open(folder, wanted);
 }
 
+// What was folded through other upcasters is not to go on from.
+std::string snapshot_name(const stream_fold_view& f, const registered_schemas& known) {
+    if (f.reads.empty()) return f.name;
+    projection p;
+    p.reads = f.reads;
+    p.upcasters = f.upcasters;
+    constexpr std::size_t name_max = 200;
+    return f.name.substr(0, name_max) + "." + fingerprint_of(identity_of(p, known));
+}
+
 }  // namespace
 
 class store::impl {
@@ -116,13 +126,12 @@ std::uint64_t store::read_views(const query& select,
                                 const std::function<bool(const event_view&)>& visit) const {
     return impl_->reader.read(select, visit);
 }
-std::uint64_t store::read_upcast(const query& select, const schema_versions& reads,
-                                 const upcasters& steps,
+std::uint64_t store::read_upcast(const query& select, const stream_fold_view& f,
                                  const std::function<bool(const event_view&)>& visit) const {
-    if (reads.empty()) return impl_->reader.read(select, visit);
+    if (f.reads.empty()) return impl_->reader.read(select, visit);
     query known = select;
     known.to = std::min(select.to, head());  // what schemas are needed for is known by then
-    payload_reader payloads(reads, false, steps);
+    payload_reader payloads(f.reads, false, f.upcasters);
     payloads.know(impl_->events.schemas->get());
     payload_arena arena;
     return impl_->reader.read(known, [&](const event_view& e) {
@@ -258,15 +267,18 @@ void store::trace(const projection& p, std::uint64_t from, const visit_trace& vi
     trace_events(impl_->events, p, from, impl_->replay_threads, visit);
 }
 
-std::optional<store::kept_value> store::load_snapshot(std::string_view name, std::uint32_t version,
+std::optional<store::kept_value> store::load_snapshot(const stream_fold_view& f,
                                                       std::string_view stream) const {
-    auto found = load_fold_snapshot(*impl_->env, name, version, stream);
+    const auto known = impl_->events.schemas->get();
+    auto found = load_fold_snapshot(*impl_->env, snapshot_name(f, *known), f.version, stream);
     if (!found) return std::nullopt;
     return kept_value{found->revision, std::move(found->row)};
 }
-void store::save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,
+void store::save_snapshot(const stream_fold_view& f, std::string_view stream,
                           const kept_value& value) const {
-    save_fold_snapshot(*impl_->env, name, version, stream, {value.revision, value.row});
+    const auto known = impl_->events.schemas->get();
+    save_fold_snapshot(*impl_->env, snapshot_name(f, *known), f.version, stream,
+                       {value.revision, value.row});
 }
 
 store_stats store::stats() const {

@@ -114,6 +114,14 @@ struct stream_fold {
     idem::upcasters upcasters = {};
 };
 
+// What a stream_fold is but for its Row. Refers to it.
+struct stream_fold_view {
+    const std::string& name;
+    std::uint32_t version;
+    const schema_versions& reads;
+    const idem::upcasters& upcasters;
+};
+
 template <class Row>
 struct folded {
     Row value{};

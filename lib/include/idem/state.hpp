@@ -34,7 +34,8 @@ struct reading {
 struct row_page {
     std::vector<std::pair<std::string, std::string>> rows;  // encoded key and row, in key order
     std::uint64_t position = 0;
-    bool more = false;  // rows follow after the last one
+    bool more = false;             // rows follow after the last one
+    std::uint64_t generation = 0;  // another where a rebuild has put other rows in place
 };
 
 // The rows of one version of one projection, kept by the store or replayed into a scratch table
@@ -56,8 +57,12 @@ public:
     // them and about a megabyte. Each page reflects one position; two pages may reflect two.
     row_page rows(std::string_view first = {}, std::size_t limit = 1000, bool after = false) const;
 
+    // The page that follows one with `more`. Throws busy as for_each().
+    row_page rows_after(const row_page& page) const;
+
     // Every row, page after page. A concurrent commit between two pages shows in the later one; the
-    // position of the last page is returned.
+    // position of the last page is returned. Throws busy where a rebuild has put others in place
+    // meanwhile: read again.
     std::uint64_t for_each(
         const std::function<void(std::string_view key, std::string_view row)>& visit) const;
 

@@ -196,14 +196,15 @@ public:
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
         folded<Row> result;
+        const stream_fold_view view{f.name, f.version, f.reads, f.upcasters};
         query select{.stream = std::string(stream)};
         std::uint64_t replayed = 0;
-        if (const auto snapshot = load_snapshot(f.name, f.version, stream)) {
+        if (const auto snapshot = load_snapshot(view, stream)) {
             result.value = row_codec<Row>::decode(snapshot->row);
             result.revision = snapshot->revision;
             select.from_revision = snapshot->revision + 1;
         }
-        read_upcast(select, f.reads, f.upcasters, [&](const event_view& e) {
+        read_upcast(select, view, [&](const event_view& e) {
             result.value = f.apply(std::move(result.value), e);
             result.revision = e.revision();
             ++replayed;
@@ -212,7 +213,7 @@ public:
         if (replayed >= snapshot_every) {
             std::string row;
             row_codec<Row>::encode(result.value, row);
-            save_snapshot(f.name, f.version, stream, {*result.revision, std::move(row)});
+            save_snapshot(view, stream, {*result.revision, std::move(row)});
         }
         return result;
     }
@@ -232,12 +233,11 @@ private:
     };
     std::uint64_t read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const;
-    std::uint64_t read_upcast(const query& select, const schema_versions& reads,
-                              const upcasters& steps,
+    std::uint64_t read_upcast(const query& select, const stream_fold_view& f,
                               const std::function<bool(const event_view&)>& visit) const;
-    std::optional<kept_value> load_snapshot(std::string_view name, std::uint32_t version,
+    std::optional<kept_value> load_snapshot(const stream_fold_view& f,
                                             std::string_view stream) const;
-    void save_snapshot(std::string_view name, std::uint32_t version, std::string_view stream,
+    void save_snapshot(const stream_fold_view& f, std::string_view stream,
                        const kept_value& value) const;
 
     class impl;

@@ -40,8 +40,8 @@ public:
 std::chrono::steady_clock::duration patience_after(
     std::chrono::steady_clock::duration last_commit) noexcept;
 
-// What a batch was prepared by: it is not written, and stream_has_grown is thrown, if the stream has
-// an event behind the position by then.
+// What a batch was prepared by: it is not written, and stream_has_grown is thrown, if the stream
+// has an event behind the position by then.
 struct append_guard {
     std::string_view stream = {};  // empty: none
     std::uint64_t position = 0;

@@ -332,8 +332,7 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
             for (const auto& [key, row] : page.rows) txn.append(kept, start + key, row);
         });
         if (!page.more) break;
-        const std::string last = page.rows.back().first;
-        page = rows.rows(last, 1000, true);
+        page = rows.rows_after(page);
     }
     made.key = key_of(p.name, p.version, made.id);
     storage::write(env, [&](storage::write_transaction& txn) { write_entry(txn, catalog, made); });

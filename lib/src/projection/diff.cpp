@@ -16,8 +16,7 @@ public:
     std::string_view row() const noexcept { return page_.rows[next_].second; }
     void go_on() {
         if (++next_ < page_.rows.size() || !page_.more) return;
-        const std::string last = page_.rows.back().first;
-        page_ = rows_.rows(last, 1000, true);
+        page_ = rows_.rows_after(page_);
         next_ = 0;
     }
 

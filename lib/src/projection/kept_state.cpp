@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/hash.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "idem/cloudevents.hpp"
@@ -73,6 +74,16 @@ state make_state(const std::shared_ptr<storage::environment>& env, storage::tabl
     return state(std::move(source));
 }
 
+state_digest digest_of_rows(const storage::transaction& txn, storage::table rows) {
+    using hash::operator+;
+    state_digest digest;
+    storage::cursor cursor(txn, rows);
+    for (auto entry = cursor.first(); entry; entry = cursor.next()) {
+        digest = digest + hash::of_row(entry->first, entry->second);
+    }
+    return digest;
+}
+
 state replay_log(const event_source& source, const projection& p, std::uint64_t position,
                  unsigned threads, const watch_work& watch) {
     const auto scratch = storage::environment::scratch(std::filesystem::temp_directory_path());
@@ -126,6 +137,7 @@ row_page state::rows(std::string_view first, std::size_t limit, bool after) cons
             constexpr std::size_t page_bytes = 1 << 20;
             row_page page;
             page.position = r.checkpoint;
+            page.generation = r.registered * 2 + r.slot;
             storage::cursor cursor(txn, rows);
             auto entry = first.empty() ? cursor.first() : cursor.seek(first);
             if (after && entry && entry->first == first) entry = cursor.next();
@@ -145,14 +157,21 @@ row_page state::rows(std::string_view first, std::size_t limit, bool after) cons
         });
 }
 
+row_page state::rows_after(const row_page& page) const {
+    row_page next = rows(page.rows.back().first, 1000, true);
+    if (next.generation == page.generation) return next;
+    throw error(errc::busy, fmt::format("the rows of {} were rebuilt while they were read; read "
+                                        "them again",
+                                        versioned(name(), version())));
+}
+
 std::uint64_t state::for_each(
     const std::function<void(std::string_view key, std::string_view row)>& visit) const {
     row_page page = rows();
     for (;;) {
         for (const auto& [key, row] : page.rows) visit(key, row);
         if (!page.more) return page.position;
-        const std::string last = page.rows.back().first;
-        page = rows(last, 1000, true);
+        page = rows_after(page);
     }
 }
 

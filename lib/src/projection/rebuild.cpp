@@ -9,6 +9,7 @@
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
 #include "log/check.hpp"
+#include "projection/kept_state.hpp"
 #include "projection/pace.hpp"
 #include "storage/cursor.hpp"
 #include "storage/file_watch.hpp"
@@ -251,6 +252,12 @@ bool projection_rebuild::load(storage::environment& scratch, const projection_pl
         const storage::read_transaction txn(scratch);
         made = read_projection(txn, from.catalog, from.key);
         whole = txn.stats(from.rows).entries;
+        if (digest_of_rows(txn, from.rows) != made->digest) {
+            throw error(errc::corrupt,
+                        fmt::format("the rows that were made in {} are not those that were "
+                                    "written there; remove that folder and rebuild again",
+                                    folder_.string()));
+        }
     }
     announce(*made);
     std::uint64_t done = 0;

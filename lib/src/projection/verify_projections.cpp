@@ -17,17 +17,6 @@ namespace {
 
 using hash::operator+;
 
-// The rows and the catalog entry must be of one snapshot, so this is one transaction as long as it
-// takes to read the rows once.
-state_digest digest_of_rows(const storage::transaction& txn, storage::table rows) {
-    state_digest digest;
-    storage::cursor cursor(txn, rows);
-    for (auto entry = cursor.first(); entry; entry = cursor.next()) {
-        digest = digest + hash::of_row(entry->first, entry->second);
-    }
-    return digest;
-}
-
 // The record as it was found; nullopt where a replay would tell nothing more.
 std::optional<projection_record> check_rows(storage::environment& env, const log_tables& tables,
                                             std::uint64_t head, const projection_record& listed,

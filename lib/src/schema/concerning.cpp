@@ -20,8 +20,9 @@ std::set<std::string_view> reachable(const schema::model& model, const schema_ob
         open.pop_back();
         for (const schema_field& f : o.fields) {
             visit(f.type);
-            if (const auto* const nested = model.find_object(f.nested)) {
-                if (names.insert(nested->name).second) open.push_back(nested);
+            if (f.nested != no_index) {
+                const schema_object& nested = model.objects[f.nested];
+                if (names.insert(nested.name).second) open.push_back(&nested);
             }
             if (f.type.enumeration == no_index) continue;
             const schema_enum& e = model.enums[f.type.enumeration];
