@@ -236,18 +236,7 @@ projection_place make_scratch(const projection& p, const projection_identity& id
     return prepare_projection(env, p, identity).value();
 }
 
-}  // namespace
-
-std::vector<checkpoint_info> list_checkpoints(storage::environment& env) {
-    const auto catalog = env.find_table(catalog_name);
-    if (!catalog) return {};
-    const storage::read_transaction txn(env);
-    std::vector<checkpoint_info> found;
-    for (const auto& c : read_all(txn, *catalog)) found.push_back(c.info);
-    return found;
-}
-
-scratch_rows find_scratch_at(const event_source& source, const projection& p,
+scratch_rows make_scratch_at(const event_source& source, const projection& p,
                              std::uint64_t position, unsigned threads, const watch_work& watch) {
     const auto known = source.schemas->get();
     const projection_identity identity = identity_of(p, *known);
@@ -273,6 +262,22 @@ scratch_rows find_scratch_at(const event_source& source, const projection& p,
     projection_runner runner(p, *known, place, source, threads);
     const std::uint64_t reached = runner.advance(position, watch);
     return {place, fingerprint, reached, reached - std::min(reached, start)};
+}
+
+}  // namespace
+
+std::vector<checkpoint_info> list_checkpoints(storage::environment& env) {
+    const auto catalog = env.find_table(catalog_name);
+    if (!catalog) return {};
+    const storage::read_transaction txn(env);
+    std::vector<checkpoint_info> found;
+    for (const auto& c : read_all(txn, *catalog)) found.push_back(c.info);
+    return found;
+}
+
+scratch_rows find_scratch_at(const event_source& source, const projection& p,
+                             std::uint64_t position, unsigned threads, const watch_work& watch) {
+    return with_one_knowledge([&] { return make_scratch_at(source, p, position, threads, watch); });
 }
 
 state_found find_state_at(const event_source& source, const projection& p, std::uint64_t position,

@@ -86,14 +86,16 @@ state_digest digest_of_rows(const storage::transaction& txn, storage::table rows
 
 state replay_log(const event_source& source, const projection& p, std::uint64_t position,
                  unsigned threads, const watch_work& watch) {
-    const auto scratch = storage::environment::scratch(std::filesystem::temp_directory_path());
-    const auto known = source.schemas->get();
-    const auto place = prepare_projection(scratch, p, identity_of(p, *known));
-    projection_runner runner(p, *known, *place, source, threads);
-    runner.advance(position, watch);
-    const storage::read_transaction txn(*scratch);
-    const auto record = read_projection(txn, place->catalog, place->key);
-    return make_state(scratch, place->catalog, *record, p.row_to_json);
+    return with_one_knowledge([&] {
+        const auto scratch = storage::environment::scratch(std::filesystem::temp_directory_path());
+        const auto known = source.schemas->get();
+        const auto place = prepare_projection(scratch, p, identity_of(p, *known));
+        projection_runner runner(p, *known, *place, source, threads);
+        runner.advance(position, watch);
+        const storage::read_transaction txn(*scratch);
+        const auto record = read_projection(txn, place->catalog, place->key);
+        return make_state(scratch, place->catalog, *record, p.row_to_json);
+    });
 }
 
 const std::string& state::name() const noexcept {

@@ -363,18 +363,16 @@ void projection_rebuild::clear_up() {
 
 rebuild_result rebuild_projection(const event_source& source, const projection& p, unsigned threads,
                                   const rebuild_options& options) {
-    constexpr int attempts_max = 10;
-    for (int attempt = 1;; ++attempt) {
+    return with_one_knowledge([&] {
         projection_rebuild rebuild(source, p, threads, options);
         try {
             return rebuild.run();
         } catch (const error& e) {
             // Whoever mends the handler would mix its rows with those of the broken one.
             if (e.code() == errc::handler_failed) rebuild.discard();
-            // Schemas were registered meanwhile: what is built now must be read by them.
-            if (e.code() != errc::stale || attempt == attempts_max) throw;
+            throw;
         }
-    }
+    });
 }
 
 std::string_view to_string(phase value) noexcept {

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "idem/error.hpp"
 #include "log/index.hpp"
 #include "projection/catalog.hpp"
 #include "projection/row_cache.hpp"
@@ -51,6 +52,20 @@ struct runner_limits {
 
 // What is asked of a long work now and then, with the position reached: whether to go on.
 using watch_work = std::function<bool(std::uint64_t position)>;
+
+// Runs `work`, which makes rows from nothing, and again where schemas were registered meanwhile
+// that they must be read by.
+template <class Work>
+auto with_one_knowledge(Work&& work) {
+    constexpr int attempts_max = 10;
+    for (int attempt = 1;; ++attempt) {
+        try {
+            return work();
+        } catch (const error& e) {
+            if (e.code() != errc::stale || attempt == attempts_max) throw;
+        }
+    }
+}
 
 class projection_runner {
 public:
@@ -124,7 +139,7 @@ private:
     const runner_limits limits_;
     std::unique_ptr<payload_reader> payloads_;  // none where events are given as stored
     payload_arena arena_;
-    std::shared_ptr<const registered_schemas> known_;         // what payloads_ knows
+    std::shared_ptr<const registered_schemas> known_;        // what payloads_ knows
     std::shared_ptr<const registered_schemas> batch_known_;  // before the last apply_batch()
     bool out_ = false;  // of this transaction: registrations in it have made the rows stale
     bool batch_out_ = false;
