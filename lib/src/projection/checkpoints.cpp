@@ -120,17 +120,7 @@ void erase_rows(storage::environment& env, storage::table rows, std::uint32_t id
     const std::string start = row_prefix(id);
     for (bool more = true; more;) {
         storage::write(env, [&](storage::write_transaction& txn) {
-            std::vector<std::string> keys;
-            {
-                storage::cursor cursor(txn, rows);
-                for (auto entry = cursor.seek(start);
-                     entry && entry->first.starts_with(start) && keys.size() < step_rows;
-                     entry = cursor.next()) {
-                    keys.emplace_back(entry->first);
-                }
-            }
-            for (const auto& key : keys) txn.erase(rows, key);
-            more = keys.size() == step_rows;
+            more = storage::erase_some(txn, rows, start, step_rows);
         });
     }
 }

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <limits>
-#include <vector>
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
@@ -95,16 +94,7 @@ void clear_in_steps(storage::environment& env, std::string_view name, std::uint3
         storage::write(env, [&](storage::write_transaction& txn) {
             more = false;
             if (slot_is_taken(txn, catalog, name, version, slot)) return;
-            std::vector<std::string> keys;
-            {
-                storage::cursor cursor(txn, *rows);
-                for (auto entry = cursor.first(); entry && keys.size() < step_rows;
-                     entry = cursor.next()) {
-                    keys.emplace_back(entry->first);
-                }
-            }
-            for (const auto& key : keys) txn.erase(*rows, key);
-            more = keys.size() == step_rows;
+            more = storage::erase_some(txn, *rows, {}, step_rows);
         });
     }
 }

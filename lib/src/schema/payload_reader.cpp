@@ -87,10 +87,11 @@ event_view payload_reader::read(const event_view& e, payload_arena& arena) const
         target = e.schema_version();
     }
     const std::uint32_t version = e.schema_version();
+    if (version == target && flatbuffers != json_) return e;  // as most events are, at no cost
     // What is older than its schema is given as it is, whenever that schema came to be known.
     const auto* const stored_by = known_->find(type, version);
     const bool typed = stored_by && stored_by->about.position <= e.position();
-    if (version == target && (!typed || flatbuffers != json_)) return e;
+    if (version == target && !typed) return e;
     if (version > target && json_ && is_as_good(type, target, version)) {
         if (!flatbuffers) return e;
         target = version;

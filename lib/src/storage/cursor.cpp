@@ -1,4 +1,8 @@
 #include "storage/cursor.hpp"
+
+#include <string>
+#include <vector>
+
 #include "storage/handles.hpp"
 
 namespace idem::storage {
@@ -40,6 +44,19 @@ std::optional<entry> cursor::seek(std::string_view key) {
 
 std::optional<entry> cursor::seek(std::uint64_t key) {
     return seek(std::string_view(reinterpret_cast<const char*>(&key), sizeof key));
+}
+
+bool erase_some(write_transaction& txn, table t, std::string_view prefix, std::size_t max) {
+    std::vector<std::string> keys;
+    {
+        cursor found(txn, t);
+        for (auto next = prefix.empty() ? found.first() : found.seek(prefix);
+             next && next->first.starts_with(prefix) && keys.size() < max; next = found.next()) {
+            keys.emplace_back(next->first);
+        }
+    }
+    for (const auto& key : keys) txn.erase(t, key);
+    return keys.size() == max;
 }
 
 }  // namespace idem::storage

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -34,5 +35,8 @@ private:
     const kept kept_;
     MDB_cursor* handle_ = nullptr;
 };
+
+// Erases the first entries whose keys begin so, `max` at most. False: those were all.
+bool erase_some(write_transaction& txn, table t, std::string_view prefix, std::size_t max);
 
 }  // namespace idem::storage
