@@ -5,6 +5,7 @@
 #include "backup.hpp"
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
+#include "log/check.hpp"
 #include "log/reader.hpp"
 #include "projection/check.hpp"
 #include "projection/checkpoints.hpp"
@@ -88,12 +89,21 @@ const std::filesystem::path& store::path() const noexcept {
 }
 
 append_result store::append(std::span<const event> batch, expected_revision expected) {
+    append_condition condition;
+    if (!expected.is_any() && !batch.empty()) {
+        check_one_stream(batch);
+        condition.streams.emplace_back(batch.front().stream, expected);
+    }
+    return append(batch, condition);
+}
+append_result store::append(std::span<const event> batch, const append_condition& condition) {
+    check_condition(condition);
     for (;;) {
         append_payloads payloads(*impl_->events.schemas, batch,
                                  [this](const uuid& id) { return impl_->reader.find(id); });
         try {
             for (;;) {
-                auto result = impl_->writer.append(encoded_batch(payloads.events()), expected,
+                auto result = impl_->writer.append(encoded_batch(payloads.events()), condition,
                                                    {schemas_stream, payloads.position()});
                 // Each turn aligns an event more.
                 if (result.outcome() != outcome::id_conflict || !payloads.align()) return result;

@@ -15,6 +15,7 @@ inline constexpr std::size_t metadata_value_bytes_max = 4096;
 inline constexpr std::size_t event_bytes_max = 1 << 20;  // of an encoded record, all its fields
 inline constexpr std::size_t batch_events_max = 10'000;
 inline constexpr std::size_t batch_bytes_max = 64 << 20;   // of all encoded records of one batch
+inline constexpr std::size_t condition_parts_max = 256;    // streams, matches and rows of one
 inline constexpr std::size_t row_key_bytes_max = 500;      // of an encoded projection key
 inline constexpr std::size_t row_bytes_max = 1 << 20;      // of an encoded projection row
 inline constexpr std::size_t rows_per_event_max = 10'000;  // that one event may touch

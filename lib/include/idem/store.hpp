@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "idem/append.hpp"
+#include "idem/condition.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
@@ -45,6 +46,7 @@ public:
     // written; no_space, io, or outcome_unknown where the commit failed.
     append_result append(std::span<const event> batch,
                          expected_revision expected = expected_revision::any());
+    append_result append(std::span<const event> batch, const append_condition& condition);
     append_result append(std::initializer_list<event> batch,
                          expected_revision expected = expected_revision::any());
     append_result append(const event& one, expected_revision expected = expected_revision::any());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
+
 namespace idem {
 
 std::string_view to_string(outcome value) noexcept {
@@ -16,6 +18,10 @@ std::string_view to_string(outcome value) noexcept {
             return "wrong_revision";
         case outcome::partial_duplicate:
             return "partial_duplicate";
+        case outcome::condition_failed:
+            return "condition_failed";
+        case outcome::erased:
+            return "erased";
     }
     return "unknown";
 }
@@ -70,17 +76,36 @@ std::string rejection::message() const {
                 index, known.front().position, field, to_string(known.front().id));
         case outcome::wrong_revision:
             return fmt::format(
-                "event {}: the stream was expected at {} and stands at {}; read it "
+                "event {}: the stream {} was expected at {} and stands at {}; read it "
                 "again and decide anew",
-                index, expected, actual ? std::to_string(*actual) : "no_stream");
+                index, text::shown(stream), expected,
+                actual ? std::to_string(*actual) : "no_stream");
         case outcome::partial_duplicate:
             return fmt::format(
                 "{} of the batch's ids are known, the first at position {}; an "
                 "all-or-nothing batch is redelivered whole or not at all",
                 known.size(), known.front().position);
-        default:
+        case outcome::condition_failed:
+            if (match) {
+                return fmt::format(
+                    "event {}: the event at position {} stands against the condition; read up to "
+                    "there and decide anew",
+                    index, *match);
+            }
+            return fmt::format(
+                "event {}: a row of projection {} is not as it was read; read it again and decide "
+                "anew",
+                index, text::shown(projection));
+        case outcome::erased:
+            return fmt::format(
+                "event {}: its id is known at position {}, and its data was erased; "
+                "it cannot come back",
+                index, known.front().position);
+        case outcome::appended:
+        case outcome::duplicate:
             return "";
     }
+    return "";
 }
 
 }  // namespace idem

@@ -17,33 +17,30 @@ std::uint64_t physical_clock() {
     return static_cast<std::uint64_t>(now.count()) << 16;
 }
 
-void check_one_stream(const encoded_batch& batch) {
-    for (std::size_t i = 1; i < batch.size(); ++i) {
-        if (batch.stream(i) != batch.stream(0)) {
-            throw error(errc::invalid_input,
-                        "event " + std::to_string(i) + " (" + to_string(batch.id(i)) +
-                            "): stream differs from that of the batch; an expected revision holds "
-                            "for one stream",
-                        {.index = i, .field = "stream"});
-        }
-    }
-}
-
 }  // namespace
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
                    append_observer& observer)
     : env_(std::move(env)), tables_(tables), origin_(origin), observer_(observer) {}
 
-append_result appender::append(encoded_batch batch, expected_revision expected,
+append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
     if (batch.size() == 0) return {};
     env_->check_usable();
     env_->check_not_reading();
-    if (!expected.is_any()) check_one_stream(batch);
     if (auto known = answer_if_known(batch)) return std::move(*known);
-    request own{std::move(batch), expected, guard, {}, nullptr, false};
+    request own{std::move(batch), std::move(condition), guard};
+    return wait_for(own);
+}
 
+append_result appender::append(const plan_append& plan) {
+    env_->check_usable();
+    env_->check_not_reading();
+    request own{encoded_batch({}), {}, {}, &plan};
+    return wait_for(own);
+}
+
+append_result appender::wait_for(request& own) {
     {
         std::unique_lock lock(mutex_);
         queue_.push_back(&own);
@@ -120,12 +117,6 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
     groups_.turn();
 }
 
-struct appender::open_log {
-    storage::write_transaction& txn;
-    log_head head;
-    index_view known;
-};
-
 void appender::commit(const group& requests) {
     storage::write(*env_, [&](storage::write_transaction& txn) {
         open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
@@ -147,13 +138,28 @@ void appender::check_guard(const open_log& log, const append_guard& guard) {
     if (last && last->position() > guard.position) throw stream_has_grown{};
 }
 
+// False: there is nothing to append. A plan has effects on its maker, so that it is made again only
+// if another process has written meanwhile.
+bool appender::make_plan(const open_log& log, request& r) {
+    if (r.planned_in == log.txn.id()) return r.batch.size() > 0;
+    auto plan = (*r.plan)(log);
+    r.batch = plan ? std::move(plan->batch) : encoded_batch({});
+    r.condition = plan ? std::move(plan->condition) : append_condition{};
+    r.planned_in = log.txn.id();
+    return r.batch.size() > 0;
+}
+
 void appender::write_batch(open_log& log, request& r) {
     const log_head before = log.head;
     r.fault = nullptr;
     decision d;
     try {
+        if (r.plan && !make_plan(log, r)) return;
         check_guard(log, r.guard);
-        d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.expected,
+        const auto differs = [this](const append_condition::row& expected) {
+            return observer_.row(expected.projection, expected.key) != expected.value;
+        };
+        d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.condition, differs,
                    log.head.position);
         place(r.batch, d, log.head);
         std::vector<event_view> fresh;

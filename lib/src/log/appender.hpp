@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "base/turnstile.hpp"
 #include "idem/append.hpp"
+#include "idem/condition.hpp"
 #include "log/decide.hpp"
 #include "log/record.hpp"
 #include "storage/file_watch.hpp"
@@ -33,6 +35,9 @@ public:
     virtual void batch(storage::write_transaction& txn, std::span<const event_view> events) = 0;
     // Before the commit: write what was gathered.
     virtual void finish(storage::write_transaction& txn) = 0;
+    // A row that is kept in step with the log, as of the last batch. Throws invalid_input where the
+    // projection is not.
+    virtual std::optional<std::string> row(std::string_view projection, std::string_view key) = 0;
 };
 
 // How long to wait for those who shared a commit that took so long. Bounded, for what a commit
@@ -48,6 +53,20 @@ struct append_guard {
 };
 struct stream_has_grown {};
 
+// The log as it stands for the next batch of a commit.
+struct open_log {
+    storage::write_transaction& txn;
+    log_head head;
+    index_view known;
+};
+
+// A batch that is decided upon inside the write transaction. Nullopt: there is nothing to append.
+struct planned_append {
+    encoded_batch batch;
+    append_condition condition = {};
+};
+using plan_append = std::function<std::optional<planned_append>(const open_log& log)>;
+
 // Any thread. A batch that comes again, if it is not small, is answered from a snapshot and waits
 // for nobody. The first caller of a group of others leads: it takes the queue, writes every batch
 // of it in one transaction and commits; the rest wait for their answer.
@@ -56,25 +75,32 @@ public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
              append_observer& observer);
 
-    append_result append(encoded_batch batch, expected_revision expected, append_guard guard = {});
+    append_result append(encoded_batch batch, append_condition condition, append_guard guard = {});
+
+    // The plan is made by the thread that leads; again only where the log has changed since. What
+    // it throws rejects this batch alone. It must not use the environment but through `log`.
+    append_result append(const plan_append& plan);
 
 private:
     struct request {
         encoded_batch batch;
-        expected_revision expected;
-        append_guard guard;
-        append_result result;
-        std::exception_ptr fault;
+        append_condition condition;
+        append_guard guard = {};
+        const plan_append* plan = nullptr;
+        std::uint64_t planned_in = 0;  // transaction
+        append_result result = {};
+        std::exception_ptr fault = nullptr;
         std::atomic<bool> done = false;  // the last that is written of it
     };
     using group = std::vector<request*>;
 
+    append_result wait_for(request& own);
     std::optional<append_result> answer_if_known(const encoded_batch& batch) const;
     group take_group();  // under the lock
     void lead(std::unique_lock<std::mutex>& lock);
     void commit(const group& requests);
-    struct open_log;  // one write transaction's view of the log
     static void check_guard(const open_log& log, const append_guard& guard);
+    static bool make_plan(const open_log& log, request& r);
     void write_batch(open_log& log, request& r);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
     void place(encoded_batch& batch, const decision& d, log_head& head) const;

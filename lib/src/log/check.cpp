@@ -104,6 +104,14 @@ void check_event(const event& e, std::size_t index) {
     check_data(e, index);
 }
 
+void check_one_stream(std::span<const event> events) {
+    for (std::size_t i = 1; i < events.size(); ++i) {
+        if (events[i].stream == events[0].stream) continue;
+        refuse(events[i], i, "stream",
+               "differs from that of the batch; an expected revision holds for one stream");
+    }
+}
+
 void refuse_size(const event& e, std::size_t index, std::size_t bytes) {
     refuse(e, index, "data",
            fmt::format("makes a record of {} bytes; the limit is {}: keep large content elsewhere "

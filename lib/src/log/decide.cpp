@@ -145,28 +145,44 @@ private:
     std::vector<std::uint32_t> of_fresh_;  // the stream of each fresh event
 };
 
-std::optional<rejection> check_expectation(const index_view& view, const encoded_batch& batch,
-                                           expected_revision expected, const decision& d) {
+std::optional<rejection> partly_known(const decision& d) {
     std::vector<receipt> known;
     for (const receipt& r : d.result.receipts) {
         if (r.outcome == outcome::duplicate && r.position != 0) known.push_back(r);
     }
-    if (!known.empty()) {
-        rejection why;
-        why.outcome = outcome::partial_duplicate;
-        why.index = d.fresh.front();
-        why.known = std::move(known);
-        return why;
+    if (known.empty()) return std::nullopt;
+    return rejection{.outcome = outcome::partial_duplicate, .known = std::move(known)};
+}
+
+std::optional<rejection> moved_stream(const index_view& view, const append_condition& condition) {
+    for (const auto& [stream, expected] : condition.streams) {
+        if (expected.is_any()) continue;
+        const auto last = view.last_of_stream(stream);
+        const auto actual = last ? std::optional(last->revision()) : std::nullopt;
+        if (expected.holds_for(actual)) continue;
+        return rejection{.outcome = outcome::wrong_revision,
+                         .stream = stream,
+                         .expected = to_string(expected),
+                         .actual = actual};
     }
-    const auto last = view.last_of_stream(batch.stream(0));
-    const auto actual = last ? std::optional(last->revision()) : std::nullopt;
-    if (expected.holds_for(actual)) return std::nullopt;
-    rejection why;
-    why.outcome = outcome::wrong_revision;
-    why.index = d.fresh.front();
-    why.expected = to_string(expected);
-    why.actual = actual;
-    return why;
+    return std::nullopt;
+}
+
+// Of a batch of which some events are new.
+std::optional<rejection> check_condition(const index_view& view, const decision& d,
+                                         const append_condition& condition,
+                                         const row_differs& differs) {
+    if (auto why = partly_known(d)) return why;
+    if (auto why = moved_stream(view, condition)) return why;
+    if (const auto match = view.newest_match(condition.unless, condition.after)) {
+        return rejection{.outcome = outcome::condition_failed, .match = match};
+    }
+    for (const auto& row : condition.rows) {
+        if (!differs(row)) continue;
+        return rejection{
+            .outcome = outcome::condition_failed, .projection = row.projection, .key = row.key};
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -213,11 +229,12 @@ std::optional<append_result> answer_if_known(const index_view& known, const log_
 }
 
 decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,
-                const uuid& greatest, const encoded_batch& batch, expected_revision expected,
-                std::uint64_t head_position) {
+                const uuid& greatest, const encoded_batch& batch, const append_condition& condition,
+                const row_differs& differs, std::uint64_t head_position) {
     decision d = recognise(known, tables.indexes->ids, greatest, batch);
-    if (!d.result.rejection && !expected.is_any() && !d.fresh.empty()) {
-        d.result.rejection = check_expectation(known, batch, expected, d);
+    if (!d.result.rejection && !condition.empty() && !d.fresh.empty()) {
+        d.result.rejection = check_condition(known, d, condition, differs);
+        if (d.result.rejection) d.result.rejection->index = d.fresh.front();
     }
     if (d.result.rejection) {
         d.fresh.clear();

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "idem/append.hpp"
+#include "idem/condition.hpp"
 #include "log/index.hpp"
 #include "log/record.hpp"
 #include "log/stream_heads.hpp"
@@ -35,10 +37,13 @@ struct decision {
 std::optional<append_result> answer_if_known(const index_view& known, const log_tables& tables,
                                              const encoded_batch& batch);
 
+// Whether a row of an inline projection is another than the condition says.
+using row_differs = std::function<bool(const append_condition::row& expected)>;
+
 // In the write transaction: gives every event its receipt, or rejects the batch. Fresh events get
 // the positions that follow `head_position`.
 decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,
-                const uuid& greatest, const encoded_batch& batch, expected_revision expected,
-                std::uint64_t head_position);
+                const uuid& greatest, const encoded_batch& batch, const append_condition& condition,
+                const row_differs& differs, std::uint64_t head_position);
 
 }  // namespace idem

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "idem/condition.hpp"
 #include "idem/event.hpp"
 #include "idem/uuid.hpp"
 #include "index/chains.hpp"
@@ -105,6 +106,10 @@ public:
     std::optional<event_view> first_of_stream(std::string_view stream, std::uint64_t from) const;
     // The position of the stream's first event of at least this revision.
     std::optional<std::uint64_t> position_of(std::string_view stream, std::uint64_t revision) const;
+
+    // The newest event behind `after` that matches any of these.
+    std::optional<std::uint64_t> newest_match(std::span<const event_match> any,
+                                              std::uint64_t after) const;
 
     // The events of a stream, from a position on; false: stop.
     using visit_view = std::function<bool(const event_view&)>;

@@ -14,19 +14,6 @@
 
 namespace idem {
 
-bool query::matches(const event_view& e) const noexcept {
-    if (stream && e.stream() != *stream) return false;
-    if (e.revision() < from_revision) return false;
-    if (!types.empty() && std::find(types.begin(), types.end(), e.type()) == types.end()) {
-        return false;
-    }
-    const auto carried = [&e](const std::string& tag) { return e.has_tag(tag); };
-    if (!std::all_of(tags.begin(), tags.end(), carried)) return false;
-    if (correlation_id && e.correlation_id() != *correlation_id) return false;
-    if (since && e.time() < *since) return false;
-    return !until || e.time() < *until;
-}
-
 std::uint64_t log_reader::head() const {
     const storage::read_transaction txn(*env_);
     return head_of(txn, tables_);

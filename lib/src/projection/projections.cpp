@@ -353,6 +353,19 @@ void projection_set::finish(storage::write_transaction& txn) {
     for (projection_runner* r : taking_part_) r->finish(txn);
 }
 
+std::optional<std::string> projection_set::row(std::string_view projection, std::string_view key) {
+    const auto runs = [&](const projection_runner* r) { return r->fold().name == projection; };
+    const auto found = std::find_if(taking_part_.begin(), taking_part_.end(), runs);
+    if (found == taking_part_.end()) {
+        throw error(errc::invalid_input,
+                    fmt::format("projection {} does not run inline on this handle, so its rows are "
+                                "not those of the log's end; run it with projection_mode::inline_",
+                                text::shown(projection)),
+                    {.field = "projection"});
+    }
+    return (*found)->row(key);
+}
+
 void projection_set::follow(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         const std::uint64_t ticket = source_.env->watch().ticket();

@@ -40,6 +40,7 @@ public:
     void begin(storage::write_transaction& txn) override;
     void batch(storage::write_transaction& txn, std::span<const event_view> events) override;
     void finish(storage::write_transaction& txn) override;
+    std::optional<std::string> row(std::string_view projection, std::string_view key) override;
 
 private:
     struct running {

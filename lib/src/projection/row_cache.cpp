@@ -104,6 +104,11 @@ state_table::slot& row_cache::at(std::string_view key) {
     return r;
 }
 
+const state_table::slot& row_cache::look_at(std::string_view key) {
+    const row_hash hash = hash_of_key(key);
+    return shards_[shard_of(hash)].at(key, hash);
+}
+
 void row_cache::mark() noexcept {
     ++mark_;
     undo_.clear();

@@ -77,6 +77,7 @@ public:
     void read_from(const storage::transaction* txn) noexcept;
 
     slot& at(std::string_view key) override;
+    const slot& look_at(std::string_view key);  // not to change it
 
     // From here on at() remembers what undo() puts back.
     void mark() noexcept;

@@ -374,6 +374,20 @@ void projection_runner::undo_batch() noexcept {
     if (payloads_ && known_) payloads_->know(known_);
 }
 
+std::optional<std::string> projection_runner::row(std::string_view key) {
+    if (!record_.failure.empty()) {
+        throw error(errc::handler_failed, record_.failure, {.position = record_.failed_position});
+    }
+    if (out_) {
+        throw error(errc::stale,
+                    fmt::format("projection {} rests, for schemas were registered that it does not "
+                                "read by; rebuild it",
+                                versioned(projection_.name, projection_.version)));
+    }
+    const auto& found = cache_.look_at(key);
+    return found.present ? std::optional(found.bytes) : std::nullopt;
+}
+
 bool projection_runner::stands_on_failure() const {
     const storage::read_transaction txn(*place_.env);
     const auto record = read_projection(txn, place_.catalog, place_.key);

@@ -94,6 +94,9 @@ public:
     void apply_batch(std::span<const event_view> events);  // throws handler_failed, nothing applied
     void undo_batch() noexcept;                            // the last one
     void finish(storage::write_transaction& txn);
+    // Between begin() and finish(). Throws handler_failed where it stands before an event, stale
+    // where it rests.
+    std::optional<std::string> row(std::string_view key);
     const projection_record& record() const noexcept { return record_; }  // after finish()
 
     // Whether rows that the fold made now would still be its own.
