@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "backup.hpp"
+#include "idempotency/folds.hpp"
+#include "idempotency/keys.hpp"
+#include "idempotency/transact.hpp"
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
 #include "log/check.hpp"
@@ -34,16 +37,6 @@ std::shared_ptr<storage::environment> open_environment(const std::filesystem::pa
     return storage::environment::open(folder, wanted);
 }
 
-// What was folded through other upcasters is not to go on from.
-std::string snapshot_name(const stream_fold_view& f, const registered_schemas& known) {
-    if (f.reads.empty()) return f.name;
-    projection p;
-    p.reads = f.reads;
-    p.upcasters = f.upcasters;
-    constexpr std::size_t name_max = 200;
-    return f.name.substr(0, name_max) + "." + fingerprint_of(identity_of(p, known));
-}
-
 }  // namespace
 
 class store::impl {
@@ -57,7 +50,21 @@ public:
           events{env, tables, std::make_shared<const schema_registry>(env, tables)},
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
-          writer(env, tables, info.origin, projections) {}
+          reserved(reserved_folds()),
+          writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row()),
+          transactions(events, writer, reserved, read_inline_row()),
+          keys(transactions) {}
+
+    read_row read_inline_row() const {
+        return [this](std::string_view projection, std::string_view key) {
+            return projections.row(projection, key);
+        };
+    }
+    append_payloads payloads_of(std::span<const event> batch) const {
+        return {events.schemas->get_with_position(), batch,
+                [this](const uuid& id) { return reader.find(id); },
+                [this](const event& e) { return reserved.fault_of(e); }};
+    }
 
     schema_addition register_schema(store& to, const schema* s, std::string_view upcasters) {
         return idem::register_schema(
@@ -75,7 +82,10 @@ public:
     const event_source events;
     projection_set projections;
     const unsigned replay_threads;
+    reserved_tables reserved;
     appender writer;
+    const transactor transactions;
+    idem::keys::impl keys;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -99,8 +109,7 @@ append_result store::append(std::span<const event> batch, expected_revision expe
 append_result store::append(std::span<const event> batch, const append_condition& condition) {
     check_condition(condition);
     for (;;) {
-        append_payloads payloads(*impl_->events.schemas, batch,
-                                 [this](const uuid& id) { return impl_->reader.find(id); });
+        auto payloads = impl_->payloads_of(batch);
         try {
             for (;;) {
                 auto result = impl_->writer.append(encoded_batch(payloads.events()), condition,
@@ -118,6 +127,21 @@ append_result store::append(std::initializer_list<event> batch, expected_revisio
 }
 append_result store::append(const event& one, expected_revision expected) {
     return append(std::span<const event>(&one, 1), expected);
+}
+
+append_result store::transact(const std::function<void(transaction&)>& decide) {
+    return impl_->transactions.run([&decide](transaction::state& state) {
+        transaction t(state);
+        decide(t);
+    });
+}
+
+key_answer store::once(const key_scope& scope, std::string_view key, const request& asked,
+                       const idem::keys::command& work, const key_options& options) {
+    return keys().once(scope, key, asked, work, options);
+}
+keys store::keys() {
+    return idem::keys(impl_->keys);
 }
 
 std::uint64_t store::head() const {
@@ -182,8 +206,7 @@ schema_set store::schemas() const {
     return schema_set(impl_->events.schemas->get());
 }
 event store::as_appended(const event& e) const {
-    append_payloads payloads(*impl_->events.schemas, {&e, 1},
-                             [this](const uuid& id) { return impl_->reader.find(id); });
+    auto payloads = impl_->payloads_of({&e, 1});
     payloads.align();
     event appended = payloads.events().front();
     appended.schema_version = std::max(appended.schema_version, 1U);
@@ -277,18 +300,18 @@ void store::trace(const projection& p, std::uint64_t from, const visit_trace& vi
     trace_events(impl_->events, p, from, impl_->replay_threads, visit);
 }
 
-std::optional<store::kept_value> store::load_snapshot(const stream_fold_view& f,
-                                                      std::string_view stream) const {
-    const auto known = impl_->events.schemas->get();
-    auto found = load_fold_snapshot(*impl_->env, snapshot_name(f, *known), f.version, stream);
-    if (!found) return std::nullopt;
-    return kept_value{found->revision, std::move(found->row)};
+std::optional<fold_snapshot> store::load_snapshot(const stream_fold_view& f,
+                                                  std::string_view stream) const {
+    const auto table = impl_->env->find_table(snapshots_name);
+    if (!table) return std::nullopt;
+    const auto name = snapshot_name(f, *impl_->events.schemas->get());
+    const storage::read_transaction txn(*impl_->env);
+    return load_fold_snapshot(txn, *table, name, f.version, stream);
 }
 void store::save_snapshot(const stream_fold_view& f, std::string_view stream,
-                          const kept_value& value) const {
-    const auto known = impl_->events.schemas->get();
-    save_fold_snapshot(*impl_->env, snapshot_name(f, *known), f.version, stream,
-                       {value.revision, value.row});
+                          const fold_snapshot& value) const {
+    const auto name = snapshot_name(f, *impl_->events.schemas->get());
+    save_fold_snapshot(*impl_->env, name, f.version, stream, value);
 }
 
 store_stats store::stats() const {

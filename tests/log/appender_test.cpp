@@ -21,14 +21,13 @@ using namespace std::chrono_literals;
 class slow_observer final : public idem::append_observer {
 public:
     void begin(idem::storage::write_transaction&) override {}
-    void batch(idem::storage::write_transaction&, std::span<const idem::event_view>) override {
+    void batch(const idem::open_log&, std::span<const idem::event_view>) override {
         std::unique_lock lock(mutex_);
         reached_ = true;
         changed_.notify_all();
         changed_.wait(lock, [this] { return let_go_; });
     }
     void finish(idem::storage::write_transaction&) override {}
-    std::optional<std::string> row(std::string_view, std::string_view) override { return {}; }
 
     void wait_until_reached() {
         std::unique_lock lock(mutex_);
@@ -60,7 +59,7 @@ TEST_CASE("a forked child is told so, whatever a thread of its parent was in the
     idem::storage::environment::create(path, {}, idem::write_new_store);
     const auto env = idem::storage::environment::open(path, {});
     slow_observer observer;
-    idem::appender writer(env, idem::log_tables::open(*env), idem::make_uuid_v4(), observer);
+    idem::appender writer(env, idem::log_tables::open(*env), idem::make_uuid_v4(), {&observer});
     std::thread leader([&] { writer.append(one(1), {}); });
     observer.wait_until_reached();
     const child_process child([&] {

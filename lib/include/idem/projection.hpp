@@ -102,30 +102,4 @@ enum class projection_mode : std::uint8_t {
     manual,      // only when catch_up() is called
 };
 
-// A pure fold of one stream into a value: what a command looks at before it decides. The store
-// keeps a snapshot now and then, so that a long stream is not replayed from its beginning each
-// time; raise the version whenever `apply` or Row changes.
-template <class Row>
-struct stream_fold {
-    std::string name = {};
-    std::uint32_t version = 1;
-    std::function<Row(Row, const event_view&)> apply = {};
-    schema_versions reads = {};
-    idem::upcasters upcasters = {};
-};
-
-// What a stream_fold is but for its Row. Refers to it.
-struct stream_fold_view {
-    const std::string& name;
-    std::uint32_t version;
-    const schema_versions& reads;
-    const idem::upcasters& upcasters;
-};
-
-template <class Row>
-struct folded {
-    Row value{};
-    std::optional<std::uint64_t> revision = {};  // the last one applied; nullopt: no such stream
-};
-
 }  // namespace idem

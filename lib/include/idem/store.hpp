@@ -18,12 +18,15 @@
 #include "idem/error.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
+#include "idem/keys.hpp"
 #include "idem/read.hpp"
 #include "idem/rebuild.hpp"
 #include "idem/schema.hpp"
 #include "idem/state.hpp"
 #include "idem/store_info.hpp"
 #include "idem/store_options.hpp"
+#include "idem/stream_fold.hpp"
+#include "idem/transaction.hpp"
 
 namespace idem {
 
@@ -50,6 +53,16 @@ public:
     append_result append(std::initializer_list<event> batch,
                          expected_revision expected = expected_revision::any());
     append_result append(const event& one, expected_revision expected = expected_revision::any());
+
+    // Reads, decides and appends in one step (idem/transaction.hpp). What `decide` throws is
+    // thrown, and nothing is appended.
+    append_result transact(const std::function<void(transaction&)>& decide);
+
+    // Runs the work of an idempotency key once, and answers with what it gave for ever after. Short
+    // for keys().once().
+    key_answer once(const key_scope& scope, std::string_view key, const request& asked,
+                    const idem::keys::command& work, const key_options& options = {});
+    idem::keys keys();  // lives as long as the store
 
     // ---- read
 
@@ -197,27 +210,18 @@ public:
     // Folds one stream up to its last event.
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
-        folded<Row> result;
         const stream_fold_view view{f.name, f.version, f.reads, f.upcasters};
-        query select{.stream = std::string(stream)};
-        std::uint64_t replayed = 0;
-        if (const auto snapshot = load_snapshot(view, stream)) {
-            result.value = row_codec<Row>::decode(snapshot->row);
-            result.revision = snapshot->revision;
-            select.from_revision = snapshot->revision + 1;
-        }
-        read_upcast(select, view, [&](const event_view& e) {
-            result.value = f.apply(std::move(result.value), e);
-            result.revision = e.revision();
-            ++replayed;
-            return true;
-        });
+        const auto read = [this](const query& select, const stream_fold_view& of,
+                                 const std::function<bool(const event_view&)>& visit) {
+            read_upcast(select, of, visit);
+        };
+        auto [result, replayed] = detail::fold_stream(f, stream, load_snapshot(view, stream), read);
         if (replayed >= snapshot_every) {
             std::string row;
             row_codec<Row>::encode(result.value, row);
             save_snapshot(view, stream, {*result.revision, std::move(row)});
         }
-        return result;
+        return std::move(result);
     }
     static constexpr std::uint64_t snapshot_every = 256;  // events replayed before one is kept
 
@@ -229,18 +233,14 @@ public:
     void backup(const std::filesystem::path& target) const;
 
 private:
-    struct kept_value {
-        std::uint64_t revision = 0;
-        std::string row;
-    };
     std::uint64_t read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const;
     std::uint64_t read_upcast(const query& select, const stream_fold_view& f,
                               const std::function<bool(const event_view&)>& visit) const;
-    std::optional<kept_value> load_snapshot(const stream_fold_view& f,
-                                            std::string_view stream) const;
+    std::optional<fold_snapshot> load_snapshot(const stream_fold_view& f,
+                                               std::string_view stream) const;
     void save_snapshot(const stream_fold_view& f, std::string_view stream,
-                       const kept_value& value) const;
+                       const fold_snapshot& value) const;
 
     class impl;
     std::unique_ptr<impl> impl_;

@@ -20,8 +20,12 @@ std::uint64_t physical_clock() {
 }  // namespace
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-                   append_observer& observer)
-    : env_(std::move(env)), tables_(tables), origin_(origin), observer_(observer) {}
+                   std::vector<append_observer*> observers, read_row row)
+    : env_(std::move(env)),
+      tables_(tables),
+      origin_(origin),
+      observers_(std::move(observers)),
+      row_(std::move(row)) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
@@ -33,10 +37,10 @@ append_result appender::append(encoded_batch batch, append_condition condition,
     return wait_for(own);
 }
 
-append_result appender::append(const plan_append& plan) {
+append_result appender::append(const plan_append& plan, append_guard guard) {
     env_->check_usable();
     env_->check_not_reading();
-    request own{encoded_batch({}), {}, {}, &plan};
+    request own{encoded_batch({}), {}, guard, &plan};
     return wait_for(own);
 }
 
@@ -121,9 +125,9 @@ void appender::commit(const group& requests) {
     storage::write(*env_, [&](storage::write_transaction& txn) {
         open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
         heads_.begin(log.head.position);
-        observer_.begin(txn);
+        for (auto* observer : observers_) observer->begin(txn);
         for (request* r : requests) write_batch(log, *r);
-        observer_.finish(txn);
+        for (auto* observer : observers_) observer->finish(txn);
         keep_up(txn, tables_, log.known, added_);
     });
     heads_.committed(added_.head + added_.ids.size());
@@ -153,19 +157,21 @@ void appender::write_batch(open_log& log, request& r) {
     const log_head before = log.head;
     r.fault = nullptr;
     decision d;
+    std::vector<event_view> fresh;
     try {
-        if (r.plan && !make_plan(log, r)) return;
         check_guard(log, r.guard);
+        if (r.plan && !make_plan(log, r)) return;
         const auto differs = [this](const append_condition::row& expected) {
-            return observer_.row(expected.projection, expected.key) != expected.value;
+            return row_(expected.projection, expected.key) != expected.value;
         };
         d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.condition, differs,
                    log.head.position);
         place(r.batch, d, log.head);
-        std::vector<event_view> fresh;
         fresh.reserve(d.fresh.size());
         for (const auto i : d.fresh) fresh.push_back(r.batch.view(i));
-        observer_.batch(log.txn, fresh);
+        observers_.front()->batch(log, fresh);
+    } catch (const storage::begun_too_early&) {
+        throw;
     } catch (const error& e) {
         log.head = before;
         if (e.code() == errc::map_full) throw;
@@ -176,6 +182,7 @@ void appender::write_batch(open_log& log, request& r) {
         r.fault = std::current_exception();
         return;
     }
+    for (std::size_t i = 1; i < observers_.size(); ++i) observers_[i]->batch(log, fresh);
     write_blocks(log, r.batch, d);
     for (std::size_t n = 0; n < d.fresh.size(); ++n) {
         const std::uint32_t i = d.fresh[n];

@@ -24,6 +24,13 @@
 
 namespace idem {
 
+// The log as it stands for the next batch of a commit.
+struct open_log {
+    storage::write_transaction& txn;
+    log_head head;
+    index_view known;
+};
+
 // Takes part in the commits of appends. Called by one thread at a time, within the write
 // transaction.
 class append_observer {
@@ -31,14 +38,17 @@ public:
     virtual ~append_observer() = default;
     // A transaction starts, maybe the same group of batches once more: forget what was gathered.
     virtual void begin(storage::write_transaction& txn) = 0;
-    // Events about to be written. A throw rejects this batch and nothing of it may remain gathered.
-    virtual void batch(storage::write_transaction& txn, std::span<const event_view> events) = 0;
+    // Events about to be written. A throw of the first observer rejects this batch, of which it
+    // must have gathered nothing; a throw of another fails the commit.
+    virtual void batch(const open_log& log, std::span<const event_view> events) = 0;
     // Before the commit: write what was gathered.
     virtual void finish(storage::write_transaction& txn) = 0;
-    // A row that is kept in step with the log, as of the last batch. Throws invalid_input where the
-    // projection is not.
-    virtual std::optional<std::string> row(std::string_view projection, std::string_view key) = 0;
 };
+
+// A row of a projection that is kept in step with the log, as of the last batch. Throws
+// invalid_input where the projection is not.
+using read_row =
+    std::function<std::optional<std::string>(std::string_view projection, std::string_view key)>;
 
 // How long to wait for those who shared a commit that took so long. Bounded, for what a commit
 // waited for itself, a slow handler or the lock of another process, says nothing of their return.
@@ -53,13 +63,6 @@ struct append_guard {
 };
 struct stream_has_grown {};
 
-// The log as it stands for the next batch of a commit.
-struct open_log {
-    storage::write_transaction& txn;
-    log_head head;
-    index_view known;
-};
-
 // A batch that is decided upon inside the write transaction. Nullopt: there is nothing to append.
 struct planned_append {
     encoded_batch batch;
@@ -73,13 +76,13 @@ using plan_append = std::function<std::optional<planned_append>(const open_log& 
 class appender {
 public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-             append_observer& observer);
+             std::vector<append_observer*> observers, read_row row = {});
 
     append_result append(encoded_batch batch, append_condition condition, append_guard guard = {});
 
     // The plan is made by the thread that leads; again only where the log has changed since. What
     // it throws rejects this batch alone. It must not use the environment but through `log`.
-    append_result append(const plan_append& plan);
+    append_result append(const plan_append& plan, append_guard guard = {});
 
 private:
     struct request {
@@ -108,7 +111,8 @@ private:
     std::shared_ptr<storage::environment> env_;
     const log_tables tables_;
     const uuid origin_;
-    append_observer& observer_;
+    const std::vector<append_observer*> observers_;
+    const read_row row_;
     stream_heads heads_;    // the leader's
     indexed_events added_;  // and these
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 
+#include "base/json_object.hpp"
 #include "base/text.hpp"
 #include "idem/cloudevents.hpp"
 #include "log/content.hpp"
@@ -29,32 +30,6 @@ bool can_be_attribute(std::string_view name) {
            std::find(taken_names.begin(), taken_names.end(), name) == taken_names.end();
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-    out.push_back('"');
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const auto bad = text::invalid_utf8(text.substr(at));
-        const auto good = text.substr(at, bad ? *bad : std::string_view::npos);
-        for (const char c : good) {
-            const auto byte = static_cast<std::uint8_t>(c);
-            if (c == '"' || c == '\\') {
-                out.push_back('\\');
-                out.push_back(c);
-            } else if (byte < 0x20 || byte == 0x7f) {
-                fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-            } else {
-                out.push_back(c);
-            }
-        }
-        at += good.size();
-        if (bad) {
-            out += "\xef\xbf\xbd";
-            ++at;
-        }
-    }
-    out.push_back('"');
-}
-
 // Writes members of one object.
 class printer {
 public:
@@ -62,7 +37,7 @@ public:
 
     void text(std::string_view name, std::string_view value) {
         member(name);
-        append_json_string(out_, value);
+        json::append_string(out_, value);
     }
     void number(std::string_view name, std::uint64_t value) {
         member(name);
@@ -81,7 +56,7 @@ public:
 private:
     void member(std::string_view name) {
         if (out_.back() != '{') out_.push_back(',');
-        append_json_string(out_, name);
+        json::append_string(out_, name);
         out_.push_back(':');
     }
 
@@ -146,9 +121,9 @@ void print_metadata(printer& p, const Event& e) {
     for (std::size_t i = 0; i < e.metadata_count(); ++i) {
         const auto [name, value] = e.metadata(i);
         pairs += i == 0 ? "[" : ",[";
-        append_json_string(pairs, name);
+        json::append_string(pairs, name);
         pairs += ",";
-        append_json_string(pairs, value);
+        json::append_string(pairs, value);
         pairs += "]";
     }
     p.text("metadata", pairs + "]");
@@ -222,7 +197,7 @@ void append_cloudevent(const event_view& e, std::string& out,
 
 std::string to_json_string(std::string_view text) {
     std::string out;
-    append_json_string(out, text);
+    json::append_string(out, text);
     return out;
 }
 

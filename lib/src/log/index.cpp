@@ -268,10 +268,24 @@ std::optional<std::uint64_t> index_view::find_id(const uuid& id) const {
 
 void index_view::forwards(std::string_view stream, std::uint64_t from,
                           const visit_view& visit) const {
-    streams_.forwards(tables_->indexes->streams.of(stream), from, [&](std::uint64_t position) {
+    const index::fingerprint key = tables_->indexes->streams.of(stream);
+    bool more = true;
+    const auto visit_position = [&](std::uint64_t position) {
         const event_view e = event_at(records_, position);
-        return e.stream() != stream || visit(e);
-    });
+        more = e.stream() != stream || visit(e);
+        return more;
+    };
+    streams_.forwards(key, from, visit_position);
+    if (added_ == nullptr) return;
+    std::vector<std::uint64_t> added;  // newest first
+    for (auto at = added_->streams.newest(key); at != index::chains::none;
+         at = added_->streams.before(at)) {
+        if (added_->head + 1 + at >= from) added.push_back(added_->head + 1 + at);
+    }
+    while (more && !added.empty()) {
+        visit_position(added.back());
+        added.pop_back();
+    }
 }
 
 void index_view::backwards(std::string_view stream, std::uint64_t from,

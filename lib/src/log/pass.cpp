@@ -39,7 +39,8 @@ public:
         covered_ = forwards() ? next_ - 1 : next_;
     }
 
-    bool run(const storage::transaction& txn, const visit_event& visit) override {
+    bool run(const storage::transaction& txn, const index_view*,
+             const visit_event& visit) override {
         if (select_.limit == 0) return false;
         const std::uint64_t end = std::min(head_of(txn, tables_), select_.to);
         if (!forwards()) next_ = std::min(next_, end);
@@ -84,9 +85,11 @@ public:
         covered_ = forwards() ? next_ - 1 : select.to;
     }
 
-    bool run(const storage::transaction& txn, const visit_event& visit) override {
+    bool run(const storage::transaction& txn, const index_view* writing,
+             const visit_event& visit) override {
         if (select_.limit == 0) return false;
-        const index_view known(txn, tables_);
+        std::optional<index_view> own;
+        const index_view& known = writing ? *writing : own.emplace(txn, tables_);
         if (!started_ && !start(known)) return false;
         read_slice slice;
         bool more = false;  // in a later slice

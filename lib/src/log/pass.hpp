@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "log/index.hpp"
 #include "log/reader.hpp"
 
 namespace idem {
@@ -23,7 +24,12 @@ class log_pass {
 public:
     virtual ~log_pass() = default;
     // Goes on in a fresh transaction. False: the pass is done.
-    virtual bool run(const storage::transaction& txn, const visit_event& visit) = 0;
+    bool run(const storage::transaction& txn, const visit_event& visit) {
+        return run(txn, nullptr, visit);
+    }
+    // With the writer's view of the indexes, in its transaction.
+    virtual bool run(const storage::transaction& txn, const index_view* writing,
+                     const visit_event& visit) = 0;
     // Forwards, the highest position that was looked at; backwards, the lowest.
     std::uint64_t covered() const noexcept { return covered_; }
 

@@ -339,7 +339,7 @@ void projection_set::begin(storage::write_transaction& txn) {
     }
 }
 
-void projection_set::batch(storage::write_transaction&, std::span<const event_view> events) {
+void projection_set::batch(const open_log&, std::span<const event_view> events) {
     std::size_t done = 0;
     try {
         for (; done < taking_part_.size(); ++done) taking_part_[done]->apply_batch(events);
@@ -353,7 +353,8 @@ void projection_set::finish(storage::write_transaction& txn) {
     for (projection_runner* r : taking_part_) r->finish(txn);
 }
 
-std::optional<std::string> projection_set::row(std::string_view projection, std::string_view key) {
+std::optional<std::string> projection_set::row(std::string_view projection,
+                                               std::string_view key) const {
     const auto runs = [&](const projection_runner* r) { return r->fold().name == projection; };
     const auto found = std::find_if(taking_part_.begin(), taking_part_.end(), runs);
     if (found == taking_part_.end()) {

@@ -38,9 +38,11 @@ public:
     idem::state state(const projection& p) const;
 
     void begin(storage::write_transaction& txn) override;
-    void batch(storage::write_transaction& txn, std::span<const event_view> events) override;
+    void batch(const open_log& log, std::span<const event_view> events) override;
     void finish(storage::write_transaction& txn) override;
-    std::optional<std::string> row(std::string_view projection, std::string_view key) override;
+
+    // Between begin() and finish(). Throws invalid_input where it does not run inline here.
+    std::optional<std::string> row(std::string_view projection, std::string_view key) const;
 
 private:
     struct running {

@@ -7,11 +7,10 @@
 #include "catalog_generated.h"
 #include "idem/limits.hpp"
 #include "log/check.hpp"
+#include "projection/identity.hpp"
 
 namespace idem {
 namespace {
-
-constexpr std::string_view table_name = "snapshots";
 
 // The stream's name is hashed where the whole would be longer than a key may be.
 std::string snapshot_key(std::string_view name, std::uint32_t version, std::string_view stream) {
@@ -38,13 +37,20 @@ std::optional<fold_snapshot> decode(std::string_view value, std::string_view str
 
 }  // namespace
 
-std::optional<fold_snapshot> load_fold_snapshot(storage::environment& env, std::string_view name,
+std::string snapshot_name(const stream_fold_view& f, const registered_schemas& known) {
+    if (f.reads.empty()) return f.name;
+    projection p;
+    p.reads = f.reads;
+    p.upcasters = f.upcasters;
+    constexpr std::size_t name_max = 200;
+    return f.name.substr(0, name_max) + "." + fingerprint_of(identity_of(p, known));
+}
+
+std::optional<fold_snapshot> load_fold_snapshot(const storage::transaction& txn,
+                                                storage::table table, std::string_view name,
                                                 std::uint32_t version, std::string_view stream) {
     check_projection_name(name);
-    const auto table = env.find_table(table_name);
-    if (!table) return std::nullopt;
-    const storage::read_transaction txn(env);
-    const auto value = txn.get(*table, snapshot_key(name, version, stream));
+    const auto value = txn.get(table, snapshot_key(name, version, stream));
     return value ? decode(*value, stream) : std::nullopt;
 }
 
@@ -59,7 +65,7 @@ void save_fold_snapshot(storage::environment& env, std::string_view name, std::u
     builder.Finish(wire::CreateSnapshot(builder, snapshot.revision, row, stream_name,
                                         hash::of_bytes(snapshot.row)));
     storage::write(env, [&](storage::write_transaction& txn) {
-        const storage::table table = txn.open_table(table_name);
+        const storage::table table = txn.open_table(snapshots_name);
         if (const auto kept = txn.get(table, key)) {
             const auto known = decode(*kept, stream);
             if (known && known->revision >= snapshot.revision) return;

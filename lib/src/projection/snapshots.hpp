@@ -8,17 +8,20 @@
 #include <string>
 #include <string_view>
 
+#include "idem/stream_fold.hpp"
+#include "schema/registry.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
 
-struct fold_snapshot {
-    std::uint64_t revision = 0;
-    std::string row;
-};
+// What was folded through other upcasters is not to go on from.
+std::string snapshot_name(const stream_fold_view& f, const registered_schemas& known);
+
+inline constexpr std::string_view snapshots_name = "snapshots";  // of the table
 
 // Nullopt where there is none. A damaged one counts as none: the fold replays and replaces it.
-std::optional<fold_snapshot> load_fold_snapshot(storage::environment& env, std::string_view name,
+std::optional<fold_snapshot> load_fold_snapshot(const storage::transaction& txn,
+                                                storage::table table, std::string_view name,
                                                 std::uint32_t version, std::string_view stream);
 
 // Keeps it unless a newer one is there. Does nothing on a read-only environment, or for a row over

@@ -42,10 +42,6 @@ auto or_unfit(std::string_view as_what, Work&& work) {
 }
 
 void take_registration(registered_schemas& known, const event& e) {
-    if (e.stream != schemas_stream) {
-        throw unfit{"stream", fmt::format("is {}; streams that begin with $ are the store's own",
-                                          text::shown(e.stream))};
-    }
     if (const auto why = known.add(e.type, e.data, 0)) {
         throw unfit{"data", fmt::format("would register nothing: {}", *why)};
     }
@@ -127,13 +123,14 @@ bool says_the_same(const registered_schemas& known, const event& given, const ev
 
 }  // namespace
 
-append_payloads::append_payloads(const schema_registry& registry, std::span<const event> batch,
-                                 find_event find)
-    : given_(batch), resolved_(batch), find_(std::move(find)) {
-    auto [schemas, position] = registry.get_with_position();
-    known_ = std::move(schemas);
-    position_ = position;
-    if (needs_a_look()) resolve_each();
+append_payloads::append_payloads(schema_registry::knowledge known, std::span<const event> batch,
+                                 find_event find, const check_reserved& reserved)
+    : given_(batch),
+      resolved_(batch),
+      known_(std::move(known.schemas)),
+      position_(known.position),
+      find_(std::move(find)) {
+    if (needs_a_look()) resolve_each(reserved);
 }
 
 bool append_payloads::needs_a_look() const noexcept {
@@ -143,13 +140,16 @@ bool append_payloads::needs_a_look() const noexcept {
     });
 }
 
-void append_payloads::resolve_each() {
+void append_payloads::resolve_each(const check_reserved& reserved) {
     changed_.assign(given_.begin(), given_.end());
     resolved_ = changed_;
     for (std::size_t i = 0; i < changed_.size(); ++i) {
         event& e = changed_[i];
         try {
-            if (is_reserved(e.stream)) {
+            if (is_reserved(e.stream) && e.stream != schemas_stream) {
+                if (e.schema_version == 0) e.schema_version = 1;
+                if (const auto why = reserved(e)) throw unfit{"stream", *why};
+            } else if (is_reserved(e.stream)) {
                 if (e.schema_version == 0) e.schema_version = 1;
                 auto grown = std::make_shared<registered_schemas>(*known_);
                 take_registration(*grown, e);

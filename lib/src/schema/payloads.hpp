@@ -19,9 +19,13 @@ public:
     // Looks an id up in the store.
     using find_event = std::function<std::optional<recorded_event>(const uuid&)>;
 
+    // Why an event of a reserved stream other than "$schemas" cannot be appended; nullopt: it can.
+    using check_reserved = std::function<std::optional<std::string>(const event&)>;
+
     // Throws invalid_input that names event and field. An event whose id is known is never refused:
     // what becomes of it is for append to say.
-    append_payloads(const schema_registry& registry, std::span<const event> batch, find_event find);
+    append_payloads(schema_registry::knowledge known, std::span<const event> batch, find_event find,
+                    const check_reserved& reserved);
 
     // As they are to be appended.
     std::span<const event> events() const noexcept { return resolved_; }
@@ -35,7 +39,7 @@ public:
 
 private:
     bool needs_a_look() const noexcept;
-    void resolve_each();
+    void resolve_each(const check_reserved& reserved);
     std::optional<event> known_as(std::size_t index) const;
 
     std::span<const event> given_;

@@ -1,0 +1,75 @@
+// A pure fold of one stream into a value: what a command looks at before it decides.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "idem/codec.hpp"
+#include "idem/projection.hpp"
+#include "idem/read.hpp"
+
+namespace idem {
+
+// The store keeps a snapshot now and then, so that a long stream is not replayed from its beginning
+// each time; raise the version whenever `apply` or Row changes.
+template <class Row>
+struct stream_fold {
+    std::string name = {};
+    std::uint32_t version = 1;
+    std::function<Row(Row, const event_view&)> apply = {};
+    schema_versions reads = {};
+    idem::upcasters upcasters = {};
+};
+
+// What a stream_fold is but for its Row. Refers to it.
+struct stream_fold_view {
+    const std::string& name;
+    std::uint32_t version;
+    const schema_versions& reads;
+    const idem::upcasters& upcasters;
+};
+
+template <class Row>
+struct folded {
+    Row value{};
+    std::optional<std::uint64_t> revision = {};  // the last one applied; nullopt: no such stream
+};
+
+// A value as it was kept after a revision.
+struct fold_snapshot {
+    std::uint64_t revision = 0;
+    std::string row;
+};
+
+namespace detail {
+
+// From a snapshot on, if there is one. `read(select, view, visit)` reads the stream.
+template <class Row, class Read>
+std::pair<folded<Row>, std::uint64_t> fold_stream(const stream_fold<Row>& f,
+                                                  std::string_view stream,
+                                                  const std::optional<fold_snapshot>& snapshot,
+                                                  Read&& read) {
+    folded<Row> result;
+    std::uint64_t replayed = 0;
+    query select{.stream = std::string(stream)};
+    if (snapshot) {
+        result.value = row_codec<Row>::decode(snapshot->row);
+        result.revision = snapshot->revision;
+        select.from_revision = snapshot->revision + 1;
+    }
+    read(select, stream_fold_view{f.name, f.version, f.reads, f.upcasters},
+         [&](const event_view& e) {
+             result.value = f.apply(std::move(result.value), e);
+             result.revision = e.revision();
+             ++replayed;
+             return true;
+         });
+    return {std::move(result), replayed};
+}
+
+}  // namespace detail
+}  // namespace idem

@@ -1,0 +1,108 @@
+#include "base/json_object.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <iterator>
+
+#include "base/text.hpp"
+
+namespace idem::json {
+
+void append_string(std::string& out, std::string_view text) {
+    out.push_back('"');
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const auto bad = text::invalid_utf8(text.substr(at));
+        const auto good = text.substr(at, bad ? *bad : std::string_view::npos);
+        for (const char c : good) {
+            const auto byte = static_cast<std::uint8_t>(c);
+            if (c == '"' || c == '\\') {
+                out.push_back('\\');
+                out.push_back(c);
+            } else if (byte < 0x20 || byte == 0x7f) {
+                fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+            } else {
+                out.push_back(c);
+            }
+        }
+        at += good.size();
+        if (bad) {
+            out += "\xef\xbf\xbd";
+            ++at;
+        }
+    }
+    out.push_back('"');
+}
+
+void object_writer::begin(std::string_view name) {
+    if (!members_.empty()) members_.push_back(',');
+    append_string(members_, name);
+    members_.push_back(':');
+}
+
+object_writer& object_writer::text(std::string_view name, std::string_view value) {
+    begin(name);
+    append_string(members_, value);
+    return *this;
+}
+object_writer& object_writer::number(std::string_view name, std::uint64_t value) {
+    begin(name);
+    members_ += std::to_string(value);
+    return *this;
+}
+object_writer& object_writer::flag(std::string_view name, bool value) {
+    begin(name);
+    members_ += value ? "true" : "false";
+    return *this;
+}
+object_writer& object_writer::raw(std::string_view name, std::string_view json) {
+    begin(name);
+    members_ += json;
+    return *this;
+}
+object_writer& object_writer::bytes(std::string_view name, std::string_view value) {
+    if (!text::invalid_utf8(value)) return text(name, value);
+    return text(std::string(name) + "_base64", text::encode_base64(value));
+}
+
+object_reader::object_reader(std::string_view json) {
+    if (check(json) || kind_of(json) != kind::object) return;
+    each_member(json, [this](std::string_view name, kind type, std::string_view raw) {
+        members_.emplace(name, value{type, raw});
+    });
+}
+
+const object_reader::value* object_reader::find(std::string_view name, kind type) const {
+    const auto found = members_.find(name);
+    return found == members_.end() || found->second.type != type ? nullptr : &found->second;
+}
+
+std::optional<std::string> object_reader::text(std::string_view name) const {
+    const auto* const found = find(name, kind::string);
+    return found ? std::optional(decode_string(found->raw)) : std::nullopt;
+}
+std::optional<std::uint64_t> object_reader::number(std::string_view name) const {
+    const auto* const found = find(name, kind::number);
+    if (!found) return std::nullopt;
+    std::uint64_t result = 0;
+    const char* const end = found->raw.data() + found->raw.size();
+    const auto [stopped, fault] = std::from_chars(found->raw.data(), end, result);
+    if (fault != std::errc() || stopped != end) return std::nullopt;
+    return result;
+}
+bool object_reader::flag(std::string_view name) const {
+    const auto* const found = find(name, kind::boolean);
+    return found && found->raw == "true";
+}
+std::optional<std::string> object_reader::bytes(std::string_view name) const {
+    if (auto plain = text(name)) return plain;
+    const auto encoded = text(std::string(name) + "_base64");
+    return encoded ? text::decode_base64(*encoded) : std::nullopt;
+}
+std::optional<std::string_view> object_reader::raw(std::string_view name) const {
+    const auto found = members_.find(name);
+    return found == members_.end() ? std::nullopt : std::optional(found->second.raw);
+}
+
+}  // namespace idem::json

@@ -1,0 +1,184 @@
+#include "idempotency/key_fold.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/json_object.hpp"
+#include "idempotency/key_rows.hpp"
+#include "idempotency/row.hpp"
+
+namespace idem {
+namespace {
+
+std::vector<std::uint8_t> to_bytes(std::string_view text) {
+    return {text.begin(), text.end()};
+}
+
+// One event held against the row of its key.
+class key_change {
+public:
+    key_change(const json::object_reader& from, reserved_rows& rows, const key_hash& hash)
+        : from_(from), rows_(rows), hash_(hash) {
+        const auto found = rows.get(key_row_key(hash));
+        known_ = found.has_value();
+        if (found) before_ = unpack<wire::KeyRow>(*found);
+        after_ = before_;
+    }
+
+    void apply(std::string_view type) {
+        if (change(type)) write_key(rows_, hash_, known_ ? &before_ : nullptr, after_);
+    }
+
+private:
+    bool is(key_state state) const { return known_ && state_of(before_) == state; }
+    bool holds_lease() const { return known_ && number("fence") == before_.fence; }
+    std::uint64_t number(std::string_view name) const { return from_.number(name).value_or(0); }
+    void become(key_state state) { after_.state = static_cast<std::uint8_t>(state); }
+
+    bool change(std::string_view type) {
+        if (type == "idem.KeyClaimed") return claim();
+        if (type == "idem.KeyFinished") return finish();
+        if (!holds_lease()) return false;
+        if (type == "idem.KeyResumed") return resume();
+        if (type == "idem.KeyDied") return die();
+        if (!is(key_state::running)) return false;
+        if (type == "idem.KeyRenewed") {
+            after_.leased_until = number("leased_until");
+        } else if (type == "idem.KeyCalling") {
+            after_.calling = from_.text("call").value_or("");
+        } else if (type == "idem.KeyReached") {
+            after_.point = from_.text("point").value_or("");
+            after_.data = to_bytes(from_.bytes("data").value_or(""));
+            after_.calling.clear();
+        } else if (type == "idem.KeyAbandoned") {
+            become(key_state::abandoned);
+            after_.calling.clear();
+            after_.reason = from_.text("reason").value_or("");
+        } else if (type == "idem.KeyInDoubt") {
+            become(key_state::in_doubt);
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    void identify() {
+        after_.owner = from_.text("owner").value_or("");
+        after_.operation = from_.text("operation").value_or("");
+        after_.name = from_.text("name").value_or("");
+        const auto request = blake2b::from_hex(from_.text("request").value_or(""));
+        if (request) after_.request.assign(request->begin(), request->end());
+        const auto scope = blake2b::of({after_.owner, after_.operation});
+        after_.scope.assign(scope.begin(), scope.end());
+        after_.made = time_of_key(after_.name);
+        after_.started = number("at");
+    }
+
+    bool claim() {
+        const bool free = !known_ || is(key_state::running) || is(key_state::abandoned) ||
+                          is(key_state::in_doubt);
+        if (!free || number("fence") != before_.fence + 1) return false;
+        if (!known_) identify();
+        become(key_state::running);
+        after_.fence = number("fence");
+        ++after_.attempts;
+        after_.attempts_max = static_cast<std::uint32_t>(number("attempts_max"));
+        after_.leased_until = number("leased_until");
+        after_.calling.clear();
+        after_.reason.clear();
+        return true;
+    }
+
+    bool finish() {
+        const bool open = !known_ || is(key_state::running) || is(key_state::abandoned) ||
+                          is(key_state::in_doubt) || is(key_state::dead);
+        if (!open || number("fence") != before_.fence) return false;
+        if (!known_) identify();
+        become(from_.flag("rejected") ? key_state::rejected : key_state::completed);
+        after_.result = to_bytes(from_.bytes("result").value_or(""));
+        after_.events.clear();
+        if (const auto events = from_.raw("events")) {
+            json::each_item(*events, [this](json::kind type, std::string_view raw) {
+                const auto id = type == json::kind::string ? uuid::parse(json::decode_string(raw))
+                                                           : std::nullopt;
+                if (id)
+                    after_.events.insert(after_.events.end(), id->bytes.begin(), id->bytes.end());
+            });
+        }
+        after_.finished = number("at");
+        after_.expires = number("expires");
+        after_.horizon = std::max(number("horizon"), after_.expires);
+        after_.calling.clear();
+        after_.point.clear();
+        after_.data.clear();
+        after_.reason.clear();
+        return true;
+    }
+
+    bool die() {
+        if (!is(key_state::running) && !is(key_state::abandoned) && !is(key_state::in_doubt)) {
+            return false;
+        }
+        become(key_state::dead);
+        after_.reason = from_.text("reason").value_or("");
+        return true;
+    }
+
+    bool resume() {
+        if (!is(key_state::dead) && !is(key_state::in_doubt)) return false;
+        become(key_state::abandoned);
+        after_.attempts = 0;
+        after_.calling.clear();
+        after_.reason = from_.text("reason").value_or("");
+        return true;
+    }
+
+    const json::object_reader& from_;
+    reserved_rows& rows_;
+    const key_hash hash_;
+    bool known_ = false;
+    key_row before_;
+    key_row after_;
+};
+
+constexpr std::array<std::string_view, 9> key_types = {
+    "idem.KeyClaimed", "idem.KeyRenewed",  "idem.KeyCalling",
+    "idem.KeyReached", "idem.KeyFinished", "idem.KeyAbandoned",
+    "idem.KeyInDoubt", "idem.KeyDied",     "idem.KeyResumed"};
+constexpr std::string_view swept_type = "idem.KeysSwept";
+
+}  // namespace
+
+std::optional<std::string> key_fold::fault_of(std::string_view type, std::string_view data) const {
+    const json::object_reader from(data);
+    if (type == swept_type) {
+        if (from.number("until") && from.number("limit")) return std::nullopt;
+        return "has no numbers until and limit";
+    }
+    if (std::find(key_types.begin(), key_types.end(), type) == key_types.end()) {
+        return "is of no type that the stream $keys has";
+    }
+    if (!blake2b::from_hex(from.text("key").value_or(""))) return "names no key";
+    if (!from.number("fence")) return "has no fence";
+    const bool names = type == "idem.KeyClaimed" || type == "idem.KeyFinished";
+    if (names && !blake2b::from_hex(from.text("request").value_or(""))) return "has no request";
+    return std::nullopt;
+}
+
+void key_fold::apply(const event_view& e, reserved_rows& rows) const {
+    if (fault_of(e.type(), e.data())) return;
+    const std::string data(e.data());  // what is written moves what is read in place
+    const std::string type(e.type());
+    const json::object_reader from(data);
+    if (type == swept_type) {
+        const sweep_bounds bounds{*from.number("until"), *from.number("limit"),
+                                  from.number("result_bytes_max")};
+        sweep_keys(rows, find_swept(rows, bounds));
+    } else {
+        key_change(from, rows, *blake2b::from_hex(*from.text("key"))).apply(type);
+    }
+}
+
+}  // namespace idem

@@ -1,0 +1,36 @@
+// Idempotency keys as a fold of the stream "$keys". Each event names its key by `key`, the hash of
+// scope and key in hexadecimal, and each that ends or prolongs a lease by `fence`:
+//
+//     idem.KeyClaimed    owner, operation, name, request, fence, attempts_max, leased_until, at
+//     idem.KeyRenewed    fence, leased_until
+//     idem.KeyCalling    fence, call
+//     idem.KeyReached    fence, point, data
+//     idem.KeyFinished   as KeyClaimed; rejected, result, events, at, expires, horizon
+//     idem.KeyAbandoned  fence, reason
+//     idem.KeyInDoubt    fence
+//     idem.KeyDied       fence, reason
+//     idem.KeyResumed    fence, reason
+//     idem.KeysSwept     until, limit, result_bytes_max
+//
+// Times are milliseconds since 1970.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "idempotency/reserved.hpp"
+
+namespace idem {
+
+class key_fold final : public reserved_fold {
+public:
+    std::string_view stream() const noexcept override { return "$keys"; }
+    std::string_view table() const noexcept override { return "keys"; }
+    std::uint32_t version() const noexcept override { return 1; }
+    std::optional<std::string> fault_of(std::string_view type,
+                                        std::string_view data) const override;
+    void apply(const event_view& e, reserved_rows& rows) const override;
+};
+
+}  // namespace idem

@@ -1,0 +1,203 @@
+#include "idempotency/key_rows.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "idempotency/row.hpp"
+
+namespace idem {
+namespace {
+
+constexpr std::string_view by_expiry = "x";
+constexpr std::string_view by_age = "o";
+constexpr std::string_view by_horizon = "h";
+constexpr std::size_t time_bytes = 8;
+
+// Big-endian, so that keys sort by time.
+std::string time_key(std::string_view prefix, std::uint64_t time) {
+    std::string key(prefix);
+    for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(time >> shift));
+    return key;
+}
+
+std::string ordered(std::string_view prefix, std::uint64_t time, const key_hash& hash) {
+    return time_key(prefix, time).append(blake2b::bytes_of(hash));
+}
+
+std::uint64_t number_of(std::string_view bytes) noexcept {
+    std::uint64_t number = 0;
+    for (const char byte : bytes.substr(0, time_bytes)) {
+        number = number << 8 | static_cast<std::uint8_t>(byte);
+    }
+    return number;
+}
+
+struct due_key {
+    std::uint64_t time;
+    key_hash hash;
+};
+
+// The first keys of an order.
+std::vector<due_key> first_of(const reserved_rows& rows, std::string_view prefix,
+                              std::uint64_t until, std::uint64_t limit) {
+    std::vector<due_key> found;
+    for (const auto& key : rows.keys(prefix, limit)) {
+        const std::string_view rest = std::string_view(key).substr(prefix.size());
+        due_key due{number_of(rest), {}};
+        if (due.time > until || rest.size() != time_bytes + due.hash.size()) break;
+        std::copy_n(rest.begin() + time_bytes, due.hash.size(), due.hash.begin());
+        found.push_back(due);
+    }
+    return found;
+}
+
+key_sums sums_of(const reserved_rows& rows) {
+    const auto row = rows.get(key_sums_key);
+    return row ? unpack<wire::KeySums>(*row) : key_sums{};
+}
+
+std::uint64_t& count_of(key_sums& sums, key_state state) noexcept {
+    switch (state) {
+        case key_state::running:
+            return sums.running;
+        case key_state::abandoned:
+            return sums.abandoned;
+        case key_state::in_doubt:
+            return sums.in_doubt;
+        case key_state::dead:
+            return sums.dead;
+        case key_state::completed:
+            return sums.completed;
+        case key_state::rejected:
+            return sums.rejected;
+        case key_state::expired:
+            break;
+    }
+    return sums.expired;
+}
+
+void count(key_sums& sums, const key_row& row, std::uint64_t sign) {
+    count_of(sums, state_of(row)) += sign;
+    sums.result_bytes += sign * row.result.size();
+}
+
+// The orders in which a row stands.
+template <class Visit>
+void each_order(const key_row& row, const key_hash& hash, Visit&& visit) {
+    if (is_finished(row)) {
+        visit(ordered(by_expiry, row.expires, hash));
+        visit(ordered(by_age, row.finished, hash));
+    } else if (state_of(row) == key_state::expired && row.made != 0) {
+        visit(ordered(by_horizon, std::max(row.horizon, row.made), hash));
+    }
+}
+
+void erase_key(reserved_rows& rows, const key_hash& hash, const key_row& row) {
+    each_order(row, hash, [&rows](const std::string& key) { rows.erase(key); });
+    rows.erase(key_row_key(hash));
+    key_sums sums = sums_of(rows);
+    count(sums, row, ~0ULL);
+    rows.put(key_sums_key, pack<wire::KeySums>(sums));
+}
+
+std::optional<key_row> row_of(const reserved_rows& rows, const key_hash& hash) {
+    const auto found = rows.get(key_row_key(hash));
+    return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
+}
+
+// Of the key only hashes stay, and what tells how old it is.
+void let_go_of_result(reserved_rows& rows, const key_hash& hash) {
+    const auto before = row_of(rows, hash);
+    if (!before) return;
+    key_row after;
+    after.request = before->request;
+    after.state = static_cast<std::uint8_t>(key_state::expired);
+    after.fence = before->fence;
+    after.finished = before->finished;
+    after.expires = before->expires;
+    after.horizon = before->horizon;
+    after.scope = before->scope;
+    after.made = before->made;
+    write_key(rows, hash, &*before, after);
+}
+
+void forget(reserved_rows& rows, const key_hash& hash) {
+    const auto row = row_of(rows, hash);
+    if (!row) return;
+    const std::string mark = forgotten_key(view_of(row->scope));
+    const auto known = rows.get(mark);
+    if (!known || decode_forgotten(*known) < row->made) {
+        rows.put(mark, time_key("", row->made));
+    }
+    erase_key(rows, hash, *row);
+}
+
+}  // namespace
+
+std::string key_row_key(const key_hash& hash) {
+    return std::string(key_rows_prefix).append(blake2b::bytes_of(hash));
+}
+
+std::string forgotten_key(std::string_view scope) {
+    return "w" + std::string(scope);
+}
+
+std::uint64_t decode_forgotten(std::string_view row) noexcept {
+    return number_of(row);
+}
+
+std::uint64_t time_of_key(std::string_view name) noexcept {
+    const auto id = uuid::parse(name);
+    return id && id->version() == 7
+               ? number_of({reinterpret_cast<const char*>(id->bytes.data()), time_bytes}) >> 16
+               : 0;
+}
+
+void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before,
+               const key_row& after) {
+    key_sums sums = sums_of(rows);
+    const key_sums known = sums;
+    if (before) {
+        count(sums, *before, ~0ULL);
+        each_order(*before, hash, [&rows](const std::string& key) { rows.erase(key); });
+    }
+    count(sums, after, 1);
+    each_order(after, hash, [&rows](const std::string& key) { rows.put(key, {}); });
+    rows.put(key_row_key(hash), pack<wire::KeyRow>(after));
+    if (!(sums == known)) rows.put(key_sums_key, pack<wire::KeySums>(sums));
+}
+
+swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
+    swept_keys swept;
+    std::uint64_t bytes = sums_of(rows).result_bytes;
+    for (const auto& due : first_of(rows, by_expiry, bounds.until, bounds.limit)) {
+        swept.expired.push_back(due.hash);
+        if (bounds.result_bytes_max) bytes -= row_of(rows, due.hash)->result.size();
+    }
+    for (const auto& due : first_of(rows, by_horizon, bounds.until, bounds.limit)) {
+        swept.forgotten.push_back(due.hash);
+    }
+    if (bounds.result_bytes_max && bytes > *bounds.result_bytes_max) {
+        const auto oldest = first_of(rows, by_age, ~0ULL, bounds.limit);
+        for (std::size_t i = 0; i < oldest.size() && bytes > *bounds.result_bytes_max; ++i) {
+            const auto row = row_of(rows, oldest[i].hash);
+            if (!row || row->expires <= bounds.until) continue;  // goes as expired
+            bytes -= row->result.size();
+            swept.evicted.push_back(oldest[i].hash);
+        }
+    }
+    const auto full = [&](const std::vector<key_hash>& kind) {
+        return kind.size() >= bounds.limit;
+    };
+    swept.more = full(swept.expired) || full(swept.forgotten) ||
+                 (bounds.result_bytes_max && bytes > *bounds.result_bytes_max);
+    return swept;
+}
+
+void sweep_keys(reserved_rows& rows, const swept_keys& swept) {
+    for (const auto& hash : swept.expired) let_go_of_result(rows, hash);
+    for (const auto& hash : swept.evicted) let_go_of_result(rows, hash);
+    for (const auto& hash : swept.forgotten) forget(rows, hash);
+}
+
+}  // namespace idem

@@ -1,0 +1,194 @@
+#include "idempotency/keys.hpp"
+
+#include <fmt/format.h>
+
+#include "base/json_object.hpp"
+#include "base/text.hpp"
+#include "idem/error.hpp"
+#include "idem/limits.hpp"
+#include "idempotency/row.hpp"
+
+namespace idem {
+namespace {
+
+[[noreturn]] void refuse(std::string field, const std::string& why) {
+    throw error(errc::invalid_input, fmt::format("{} {}", field, why), {.field = std::move(field)});
+}
+
+void check_text(const char* field, std::string_view text, std::size_t bytes_max) {
+    if (text.empty()) refuse(field, "is empty");
+    if (text.size() > bytes_max) {
+        refuse(field, fmt::format("has {} bytes; the limit is {}", text.size(), bytes_max));
+    }
+    if (text::invalid_utf8(text)) refuse(field, "is not UTF-8");
+}
+
+// Longer keys are known by their hash alone.
+std::string shown_name(std::string_view key, const key_hash& hash) {
+    if (key.size() <= limits::name_bytes_max) return std::string(key);
+    return "blake2b:" + blake2b::to_hex(hash);
+}
+
+std::vector<receipt> receipts_of(const transaction::state& s, const key_row& row) {
+    std::vector<receipt> receipts;
+    for (std::size_t at = 0; at + 16 <= row.events.size(); at += 16) {
+        uuid id;
+        std::copy_n(row.events.begin() + static_cast<std::ptrdiff_t>(at), 16, id.bytes.begin());
+        const auto position = s.log.known.find_id(id);
+        if (!position) continue;  // a part of the log was imported without it
+        const auto e = record_at(s.log.txn, s.source.tables, *position);
+        receipts.push_back({id, outcome::duplicate, e.position(), e.revision()});
+    }
+    return receipts;
+}
+
+key_answer replay(const transaction::state& s, const key_row& row) {
+    key_answer answer;
+    answer.outcome =
+        state_of(row) == key_state::rejected ? key_outcome::rejected : key_outcome::completed;
+    answer.replayed = true;
+    answer.result = view_of(row.result);
+    answer.receipts = receipts_of(s, row);
+    return answer;
+}
+
+std::optional<key_answer> answer_of(const transaction::state& s, const key_row& row) {
+    switch (state_of(row)) {
+        case key_state::completed:
+        case key_state::rejected:
+            if (row.expires > s.log_ms()) return replay(s, row);
+            [[fallthrough]];
+        case key_state::expired:
+            return key_answer{.outcome = row.horizon > s.log_ms() ? key_outcome::expired
+                                                                  : key_outcome::too_old};
+        case key_state::dead:
+            return key_answer{.outcome = key_outcome::dead, .reason = row.reason};
+        case key_state::in_doubt:
+            return key_answer{.outcome = key_outcome::unknown, .reason = row.calling};
+        case key_state::running:
+            if (row.leased_until <= s.now_ms) return std::nullopt;
+            return key_answer{.outcome = key_outcome::in_progress,
+                              .leased_until = from_milliseconds(row.leased_until)};
+        case key_state::abandoned:
+            break;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+timestamp from_milliseconds(std::uint64_t ms) noexcept {
+    constexpr std::uint64_t last = 9'223'372'036'854;  // that a timestamp can be
+    return timestamp(std::chrono::milliseconds(std::min(ms, last)));
+}
+
+asked_key keys::impl::ask(const key_scope& scope, std::string_view key, const request& asked) {
+    check_text("owner", scope.owner, limits::name_bytes_max);
+    check_text("operation", scope.operation, limits::name_bytes_max);
+    check_text("key", key, limits::key_bytes_max);
+    const auto hash = blake2b::of({scope.owner, scope.operation, key});
+    return {scope.owner, scope.operation, shown_name(key, hash),
+            blake2b::to_hex(asked.fingerprint()), hash};
+}
+
+std::optional<key_row> keys::impl::row(const transaction::state& s, const key_hash& hash) const {
+    const auto found = open_reserved(s.log, fold_).get(key_row_key(hash));
+    return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
+}
+
+key_standing keys::impl::look(const transaction::state& s, const asked_key& key) const {
+    key_standing standing{.row = row(s, key.hash)};
+    if (!standing.row) {
+        const auto made = time_of_key(key.name);
+        if (made == 0) return standing;
+        const auto scope = blake2b::of({key.owner, key.operation});
+        const auto mark = open_reserved(s.log, fold_).get(forgotten_key(blake2b::bytes_of(scope)));
+        if (mark && decode_forgotten(*mark) >= made) {
+            standing.answer = {.outcome = key_outcome::too_old};
+        }
+        return standing;
+    }
+    const auto request = blake2b::from_hex(key.request);
+    if (view_of(standing.row->request) != blake2b::bytes_of(*request)) {
+        standing.answer = {.outcome = key_outcome::key_mismatch};
+    } else {
+        standing.answer = answer_of(s, *standing.row);
+    }
+    return standing;
+}
+
+event keys::impl::make_event(std::string_view type, const key_hash& hash, std::string data) {
+    event e;
+    e.stream = "$keys";
+    e.type = type;
+    e.data = std::move(data);
+    e.correlation_id = blake2b::to_hex(hash);
+    return e;
+}
+
+void keys::impl::finish(transaction::state& s, const asked_key& key, std::uint64_t fence,
+                        const ending& how) {
+    if (how.value.size() > limits::result_bytes_max) {
+        refuse("result", fmt::format("has {} bytes; the limit is {}: keep large results elsewhere "
+                                     "and store a reference",
+                                     how.value.size(), limits::result_bytes_max));
+    }
+    if (s.events.size() > limits::events_per_key_max) {
+        refuse("events", fmt::format("are {}; under one key the limit is {}", s.events.size(),
+                                     limits::events_per_key_max));
+    }
+    std::string ids;
+    for (const auto& e : s.events) {
+        ids += ids.empty() ? "[" : ",";
+        json::append_string(ids, to_string(e.id));
+    }
+    const std::uint64_t keep =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(how.keep_result.count(), 0));
+    const std::uint64_t horizon =
+        std::max(keep, static_cast<std::uint64_t>(std::max<std::int64_t>(how.horizon.count(), 0)));
+    json::object_writer data;
+    data.text("key", blake2b::to_hex(key.hash)).text("owner", key.owner);
+    data.text("operation", key.operation).text("name", key.name).text("request", key.request);
+    data.number("fence", fence).flag("rejected", how.rejected).bytes("result", how.value);
+    if (!ids.empty()) data.raw("events", ids + "]");
+    data.number("at", s.at_ms()).number("expires", s.at_ms() + keep);
+    data.number("horizon", s.at_ms() + horizon);
+    s.events.push_back(make_event("idem.KeyFinished", key.hash, data.str()));
+}
+
+key_answer keys::impl::settle(key_answer answer, append_result appended) {
+    if (appended.rejection) {
+        return {.outcome = key_outcome::not_appended, .rejection = std::move(appended.rejection)};
+    }
+    if (!appended.receipts.empty()) {
+        appended.receipts.pop_back();  // of the store's own event
+        answer.receipts = std::move(appended.receipts);
+    }
+    return answer;
+}
+
+key_answer keys::once(const key_scope& scope, std::string_view key, const request& asked,
+                      const command& work, const key_options& options) {
+    const asked_key k = impl::ask(scope, key, asked);
+    key_answer answer;
+    auto appended = impl_.transactions().run([&](transaction::state& s) {
+        const auto standing = impl_.look(s, k);
+        if (standing.answer) {
+            answer = *standing.answer;
+            return;
+        }
+        if (standing.row && !standing.row->calling.empty()) {
+            answer = {.outcome = key_outcome::unknown, .reason = standing.row->calling};
+            return;
+        }
+        transaction t(s);
+        const command_result result = work(t);
+        answer = {.outcome = result.rejected ? key_outcome::rejected : key_outcome::completed,
+                  .result = result.value};
+        impl::finish(s, k, standing.fence(),
+                     {result.value, result.rejected, options.keep_result, options.horizon});
+    });
+    return impl::settle(std::move(answer), std::move(appended));
+}
+
+}  // namespace idem
