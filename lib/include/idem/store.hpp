@@ -210,20 +210,8 @@ public:
     // Folds one stream up to its last event.
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
-        const stream_fold_view view{f.name, f.version, f.reads, f.upcasters};
-        const auto read = [this](const query& select, const stream_fold_view& of,
-                                 const std::function<bool(const event_view&)>& visit) {
-            read_upcast(select, of, visit);
-        };
-        auto [result, replayed] = detail::fold_stream(f, stream, load_snapshot(view, stream), read);
-        if (replayed >= snapshot_every) {
-            std::string row;
-            row_codec<Row>::encode(result.value, row);
-            save_snapshot(view, stream, {*result.revision, std::move(row)});
-        }
-        return std::move(result);
+        return detail::folding::run(*this, f, stream);
     }
-    static constexpr std::uint64_t snapshot_every = 256;  // events replayed before one is kept
 
     // ---- the whole
 
@@ -233,6 +221,7 @@ public:
     void backup(const std::filesystem::path& target) const;
 
 private:
+    friend struct detail::folding;
     std::uint64_t read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const;
     std::uint64_t read_upcast(const query& select, const stream_fold_view& f,

@@ -47,29 +47,37 @@ struct fold_snapshot {
 
 namespace detail {
 
-// From a snapshot on, if there is one. `read(select, view, visit)` reads the stream.
-template <class Row, class Read>
-std::pair<folded<Row>, std::uint64_t> fold_stream(const stream_fold<Row>& f,
-                                                  std::string_view stream,
-                                                  const std::optional<fold_snapshot>& snapshot,
-                                                  Read&& read) {
-    folded<Row> result;
-    std::uint64_t replayed = 0;
-    query select{.stream = std::string(stream)};
-    if (snapshot) {
-        result.value = row_codec<Row>::decode(snapshot->row);
-        result.revision = snapshot->revision;
-        select.from_revision = snapshot->revision + 1;
+// What a store and a transaction have in common, and show to this alone.
+struct folding {
+    static constexpr std::uint64_t snapshot_every = 256;  // events replayed before one is kept
+
+    // From a snapshot on, if there is one.
+    template <class From, class Row>
+    static folded<Row> run(const From& from, const stream_fold<Row>& f, std::string_view stream) {
+        const stream_fold_view view{f.name, f.version, f.reads, f.upcasters};
+        folded<Row> result;
+        std::uint64_t replayed = 0;
+        query select{.stream = std::string(stream)};
+        if (const auto snapshot = from.load_snapshot(view, stream)) {
+            result.value = row_codec<Row>::decode(snapshot->row);
+            result.revision = snapshot->revision;
+            select.from_revision = snapshot->revision + 1;
+        }
+        from.read_upcast(select, view, [&](const event_view& e) {
+            result.value = f.apply(std::move(result.value), e);
+            result.revision = e.revision();
+            ++replayed;
+            return true;
+        });
+        if (replayed < snapshot_every) return result;
+        if constexpr (requires { from.save_snapshot(view, stream, fold_snapshot()); }) {
+            std::string row;
+            row_codec<Row>::encode(result.value, row);
+            from.save_snapshot(view, stream, {*result.revision, std::move(row)});
+        }
+        return result;
     }
-    read(select, stream_fold_view{f.name, f.version, f.reads, f.upcasters},
-         [&](const event_view& e) {
-             result.value = f.apply(std::move(result.value), e);
-             result.revision = e.revision();
-             ++replayed;
-             return true;
-         });
-    return {std::move(result), replayed};
-}
+};
 
 }  // namespace detail
 }  // namespace idem

@@ -51,12 +51,7 @@ public:
 
     template <class Row>
     folded<Row> fold(const stream_fold<Row>& f, std::string_view stream) const {
-        const stream_fold_view view{f.name, f.version, f.reads, f.upcasters};
-        const auto read = [this](const query& select, const stream_fold_view& of,
-                                 const std::function<bool(const event_view&)>& visit) {
-            read_upcast(select, of, visit);
-        };
-        return detail::fold_stream(f, stream, load_snapshot(view, stream), read).first;
+        return detail::folding::run(*this, f, stream);
     }
 
     // A row of a projection that runs inline on this handle; others throw invalid_input.
@@ -78,6 +73,7 @@ public:
     explicit transaction(state& s) noexcept : state_(s) {}
 
 private:
+    friend struct detail::folding;
     void read_views(const query& select, const std::function<bool(const event_view&)>& visit) const;
     void read_upcast(const query& select, const stream_fold_view& f,
                      const std::function<bool(const event_view&)>& visit) const;
