@@ -111,15 +111,17 @@ int run(const bisect_options& options, session& s) {
     shown.clear();
     if (found) {
         print(*found, start, from, s);
-        return findings;
-    }
-    if (s.json) {
+    } else if (s.json) {
         json_line line;
         s.out.write(line.flag("holds", true).number("position", from.head()).str());
     } else {
         s.out.write(fmt::format("it holds after every event up to position {}\n", from.head()));
     }
-    return success;
+    for (const auto& name : keeper.get().never_found()) {
+        s.tell(
+            fmt::format("none of the rows up to there had {}: is it spelt as in the rows?", name));
+    }
+    return found ? findings : success;
 }
 
 }  // namespace idem::cli

@@ -60,6 +60,7 @@ struct show_options {
     std::string store;
     std::string event;   // a position or an id
     std::string source;  // then `event` is that sender's id
+    std::optional<std::uint64_t> as_version;
 };
 int run(const show_options& options, session& s);
 
@@ -118,6 +119,7 @@ struct diff_options {
     std::string store;
     std::string before;  // NAME@VERSION
     std::string after;
+    std::optional<std::uint64_t> limit;  // of the rows shown
 };
 int run(const diff_options& options, session& s);
 

@@ -89,13 +89,16 @@ void declare_reading(command_builder& to) {
     to.add<show_options>("show", "Show one event whole.",
                          "  idem show shop.idem 17\n"
                          "  idem show shop.idem 0198c5a2-7f3e-7b1c-9d52-0c6f1a2b3c4d\n"
-                         "  idem show shop.idem order-17-paid --source /shop",
+                         "  idem show shop.idem order-17-paid --source /shop\n"
+                         "  idem show shop.idem 17 --as-version 3    as upcasters leave it",
                          [](CLI::App& c, show_options& o) {
                              add_store(c, o.store);
                              c.add_option("EVENT", o.event, "its position or its id")->required();
                              c.add_option("--source", o.source,
                                           "then EVENT is the id that this sender gave")
                                  ->type_name("URI");
+                             add_number(c, "--as-version", o.as_version, "N",
+                                        "its data upcast to this version of its schema");
                          });
     to.add<why_options>(
         "why", "Tell what the store knows of an id, and what it would answer to an event.",

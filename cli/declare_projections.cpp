@@ -49,17 +49,20 @@ void declare_versions(command_builder& to) {
             add_store(c, o.store);
             c.add_option("NAME", o.names, "names of projections, or files that define them");
             c.add_flag("--all-stale", o.all_stale, "every one whose rows other code has made");
-            c.add_flag("--dry-run", o.dry_run, "digest, and how many rows would differ");
+            c.add_flag("--dry-run", o.dry_run,
+                       "digest, how many rows would differ, and some of them");
             c.add_flag("--no-switch", o.no_switch, "keep it beside; `projection switch` is next");
             c.add_flag("--restart", o.restart, "do not go on where a stopped one was");
             add_number(c, "--max-rate", o.rate_max, "N", "events a second at most");
         });
     to.add<diff_options>("diff", "Compare the rows of two versions that the store keeps.",
-                         "  idem diff bank.idem accounts@1 accounts@2",
+                         "  idem diff bank.idem accounts@1 accounts@2\n"
+                         "  idem diff bank.idem accounts@1 accounts@2 --limit 20",
                          [](CLI::App& c, diff_options& o) {
                              add_store(c, o.store);
                              c.add_option("BEFORE", o.before, "NAME@VERSION")->required();
                              c.add_option("AFTER", o.after, "NAME@VERSION")->required();
+                             add_number(c, "--limit", o.limit, "N", "show at most so many rows");
                          });
     to.add<bisect_options>(
         "bisect", "Find the first event after which a condition on the rows does not hold.",

@@ -13,7 +13,7 @@ int run(const diff_options& options, session& s) {
     const version_name after = parse_version_name(options.after);
     const store from = open_to_read(options.store);
     print_differences(kept_rows(s, from, before.name, before.version),
-                      kept_rows(s, from, after.name, after.version), {}, s);
+                      kept_rows(s, from, after.name, after.version), {.limit = options.limit}, s);
     return success;
 }
 

@@ -17,7 +17,8 @@ public:
     json_line& json(std::string_view name, std::string_view value);  // JSON already
     json_line& null(std::string_view name);
 
-    std::string str() const { return line_.empty() ? "{}\n" : "{" + line_ + "}\n"; }
+    std::string object() const { return "{" + line_ + "}"; }
+    std::string str() const { return object() + "\n"; }
 
 private:
     void begin(std::string_view name);

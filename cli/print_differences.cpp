@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "json_line.hpp"
-#include "table.hpp"
 #include "text.hpp"
 
 namespace idem::cli {
@@ -15,26 +14,39 @@ std::string_view word_of(const row_difference& d) {
 
 }  // namespace
 
-void print_differences(const state& before, const state& after,
-                       const std::optional<std::string>& only, session& s) {
-    table rows(s,
-               {{"change"}, {"key"}, {"before", align::left, true}, {"after", align::left, true}});
+std::string shown_difference::to_json() const {
+    json_line line;
+    line.text("change", change).text("key", key);
+    line.json("before", before.value_or("null")).json("after", after.value_or("null"));
+    return line.object();
+}
+
+shown_difference show(const state& before, const state& after, const row_difference& d) {
+    const auto printed = [](const state& of, const std::optional<std::string_view>& row) {
+        return row ? std::optional(of.row_to_json(*row)) : std::nullopt;
+    };
+    return {std::string(word_of(d)), print_key(after.keys(), d.key), printed(before, d.before),
+            printed(after, d.after)};
+}
+
+difference_table::difference_table(session& s)
+    : table_(s,
+             {{"change"}, {"key"}, {"before", align::left, true}, {"after", align::left, true}}) {}
+
+void difference_table::add(const shown_difference& d) {
+    table_.add({d.change, d.key, d.before.value_or(""), d.after.value_or("")});
+}
+
+void print_differences(const state& before, const state& after, const difference_choice& choice,
+                       session& s) {
+    difference_table rows(s);
+    std::uint64_t printed = 0;
     const auto count = diff(before, after, [&](const row_difference& d) {
-        const std::string key = print_key(before.keys(), d.key);
-        if (only && *only != key) return true;
-        const auto printed = [](const state& of, const std::optional<std::string_view>& row) {
-            return row ? std::optional(of.row_to_json(*row)) : std::nullopt;
-        };
-        const auto old = printed(before, d.before);
-        const auto now = printed(after, d.after);
-        if (s.json) {
-            json_line line;
-            line.text("change", word_of(d)).text("key", key);
-            line.json("before", old.value_or("null")).json("after", now.value_or("null"));
-            s.out.write(line.str());
-        } else {
-            rows.add({std::string(word_of(d)), key, old.value_or(""), now.value_or("")});
-        }
+        if (choice.limit && printed == *choice.limit) return true;
+        if (choice.key && *choice.key != print_key(before.keys(), d.key)) return true;
+        ++printed;
+        const auto shown = show(before, after, d);
+        s.json ? s.out.write(shown.to_json() + "\n") : rows.add(shown);
         return true;
     });
     rows.flush();

@@ -20,7 +20,36 @@ struct listed {
     projection_info kept;
     bool in_store = true;
     std::string stale = {};
+    std::optional<unfinished_rebuild> rebuild = {};
+
+    bool is(const std::string& name, std::uint32_t version) const {
+        return kept.name == name && kept.version == version;
+    }
 };
+
+listed without_rows(known_projection known, const std::string& name, std::uint32_t version) {
+    projection_info info;
+    info.name = name;
+    info.version = version;
+    return {std::move(known), std::move(info), false};
+}
+
+// Of versions that the store has rows of, and of those that it has none of yet.
+void add_unfinished(std::vector<listed>& all, const session& s, const store& from) {
+    for (const auto& rebuild : unfinished_rebuilds(from.path())) {
+        auto found = std::find_if(all.begin(), all.end(), [&](const listed& l) {
+            return l.is(rebuild.name, rebuild.version);
+        });
+        if (found == all.end()) {
+            projection_info info;
+            info.name = rebuild.name;
+            info.version = rebuild.version;
+            all.push_back(without_rows(describe(s, info), rebuild.name, rebuild.version));
+            found = all.end() - 1;
+        }
+        found->rebuild = rebuild;
+    }
+}
 
 std::vector<listed> list(const session& s, const store& from) {
     std::vector<listed> all;
@@ -32,14 +61,11 @@ std::vector<listed> list(const session& s, const store& from) {
     }
     for (const auto& loaded : s.projections) {
         const bool seen = std::any_of(all.begin(), all.end(), [&](const listed& l) {
-            return l.kept.name == loaded.name && l.kept.version == loaded.version;
+            return l.is(loaded.name, loaded.version);
         });
-        if (seen) continue;
-        projection_info never_run;
-        never_run.name = loaded.name;
-        never_run.version = loaded.version;
-        all.push_back({{loaded}, never_run, false});
+        if (!seen) all.push_back(without_rows({loaded}, loaded.name, loaded.version));
     }
+    add_unfinished(all, s, from);
     return all;
 }
 
@@ -66,6 +92,7 @@ void print_json(const listed& l, std::uint64_t head, session& s) {
     };
     text_or_null("stale", l.stale);
     text_or_null("failure", l.kept.failure);
+    line.flag("rebuild", l.rebuild.has_value());
     s.out.write(line.str());
 }
 
@@ -88,6 +115,12 @@ int run(const projections_options& options, session& s) {
         if (!l.kept.failure.empty() && l.kept.current) {
             troubles.push_back(fmt::format("{} stands still: {}", name, l.kept.failure));
         }
+        if (l.rebuild) {
+            troubles.push_back(fmt::format(
+                "a rebuild of {} was begun and is not at its end: `idem rebuild` goes on "
+                "with it",
+                name));
+        }
         if (!l.stale.empty()) troubles.push_back(fmt::format("{} is stale: {}", name, l.stale));
         if (s.json) {
             print_json(l, head, s);
@@ -95,7 +128,9 @@ int run(const projections_options& options, session& s) {
         }
         const bool in_use = l.in_store && l.kept.current;
         rows.add({l.kept.name, std::to_string(l.kept.version) + (in_use ? " *" : ""),
-                  l.in_store ? with_commas(l.kept.position) : "never run",
+                  l.in_store  ? with_commas(l.kept.position)
+                  : l.rebuild ? "in the making"
+                              : "never run",
                   with_commas(head - std::min(head, l.kept.position)), with_commas(l.kept.rows),
                   source_of(l), order_word(l.known.fold) + ": " + order_reason(l.known)});
     }

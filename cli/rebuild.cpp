@@ -13,6 +13,7 @@
 #include "interrupt.hpp"
 #include "json_line.hpp"
 #include "open_store.hpp"
+#include "print_differences.hpp"
 #include "progress.hpp"
 #include "table.hpp"
 #include "text.hpp"
@@ -81,6 +82,31 @@ int rebuild(store& to, const known_projection& p, const rebuild_command_options&
     return interrupted_by(signals.signal());
 }
 
+// What a rebuild would change.
+struct planned_change {
+    difference_count count;
+    std::vector<shown_difference> sample;  // the first of them
+};
+
+planned_change compare_with_kept(const state& rows, const store& from, const session& s) {
+    constexpr std::size_t sample_rows = 10;
+    planned_change change;
+    const auto kept = from.find_projection(rows.name());
+    if (!kept) {
+        change.count.added = rows.row_count();
+        for (const auto& [key, row] : rows.rows({}, sample_rows).rows) {
+            change.sample.push_back(show(rows, rows, {key, std::nullopt, row}));
+        }
+        return change;
+    }
+    const state before = kept_rows(s, from, kept->name, kept->version);
+    change.count = diff(before, rows, [&](const row_difference& d) {
+        if (change.sample.size() < sample_rows) change.sample.push_back(show(before, rows, d));
+        return true;
+    });
+    return change;
+}
+
 int dry_run(const store& from, const known_projection& p, session& s) {
     progress shown("replay", s.json_asked);
     const std::uint64_t head = from.head();
@@ -88,17 +114,17 @@ int dry_run(const store& from, const known_projection& p, session& s) {
         shown.update({position, head, position});
     });
     shown.clear();
-    difference_count count;
-    count.added = rows.row_count();
-    const auto kept = from.find_projection(p.fold.name);
-    if (kept) count = diff(kept_rows(s, from, kept->name, kept->version), rows);
+    const auto [count, sample] = compare_with_kept(rows, from, s);
     if (s.json) {
         json_line line;
         line.text("name", p.fold.name).number("version", p.fold.version);
         line.number("position", rows.position()).number("rows", rows.row_count());
         line.text("digest", to_string(rows.digest())).number("added", count.added);
         line.number("removed", count.removed).number("changed", count.changed);
-        s.out.write(line.number("same", count.same).str());
+        std::string differing;
+        for (const auto& d : sample) differing += (differing.empty() ? "" : ",") + d.to_json();
+        line.number("same", count.same).json("sample", "[" + differing + "]");
+        s.out.write(line.str());
         return success;
     }
     print_fields(s, {{"would be", fmt::format("{}@{}", p.fold.name, p.fold.version)},
@@ -109,6 +135,9 @@ int dry_run(const store& from, const known_projection& p, session& s) {
                      {"removed", with_commas(count.removed)},
                      {"changed", with_commas(count.changed)},
                      {"the same", with_commas(count.same)}});
+    difference_table differing(s);
+    for (const auto& d : sample) differing.add(d);
+    differing.flush();
     return success;
 }
 

@@ -181,10 +181,35 @@ std::string told(const condition_syntax& syntax, const std::vector<operand_value
 }  // namespace
 
 row_condition::row_condition(condition_syntax syntax)
-    : syntax_(std::move(syntax)), operand_states_(syntax_.operands.size()) {}
+    : syntax_(std::move(syntax)), operand_states_(syntax_.operands.size()) {
+    for (const condition_operand& operand : syntax_.operands) {
+        missed_.push_back(operand.kind == operand_kind::path || operand.kind == operand_kind::sum ||
+                          operand.kind == operand_kind::row);
+    }
+}
 
 row_condition row_condition::parse(std::string_view expression) {
     return row_condition(parse_condition(expression));
+}
+
+void row_condition::note_found(std::string_view key, const json& row) {
+    told_of_rows_ = true;
+    for (std::size_t i = 0; i < missed_.size(); ++i) {
+        if (!missed_[i]) continue;
+        const condition_operand& operand = syntax_.operands[i];
+        if (operand.kind == operand_kind::row && operand.row_key != key) continue;
+        missed_[i] = find(row, operand) == nullptr;
+    }
+}
+
+std::vector<std::string> row_condition::never_found() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; told_of_rows_ && i < missed_.size(); ++i) {
+        const std::string name = shown(syntax_.operands[i].text);
+        const bool known = std::find(names.begin(), names.end(), name) != names.end();
+        if (missed_[i] && !known) names.push_back(name);
+    }
+    return names;
 }
 
 void row_condition::change_row(std::string_view key, const json* after) {
@@ -212,6 +237,7 @@ void row_condition::change_row(std::string_view key, const json* after) {
 }
 
 void row_condition::change(std::string_view key, const json* before, const json* after) {
+    if (after != nullptr) note_found(key, *after);
     if (syntax_.about_each_row) return change_row(key, after);
     std::vector<std::pair<std::size_t, operand_state>> changed;  // all of them, or none
     for (std::size_t i = 0; i < syntax_.operands.size(); ++i) {

@@ -37,6 +37,10 @@ public:
     // ann: cents is -5", "sum(cents) is 99". Fit for a terminal. Empty where it holds.
     std::string why_not() const;
 
+    // What the condition names of rows and none of those told had, as it is written there; empty
+    // where no row was told.
+    std::vector<std::string> never_found() const;
+
 private:
     struct operand_state {
         exact_sum sum = {};
@@ -44,6 +48,7 @@ private:
     };
 
     explicit row_condition(condition_syntax syntax);
+    void note_found(std::string_view key, const json& row);
     void change_row(std::string_view key, const json* after);
     std::vector<operand_value> state_values() const;
 
@@ -53,6 +58,8 @@ private:
     // About the whole state: one an operand, and the number of rows.
     std::vector<operand_state> operand_states_;
     std::uint64_t rows_ = 0;
+    std::vector<bool> missed_;  // of each operand: it names something that no row had
+    bool told_of_rows_ = false;
 };
 
 }  // namespace idem::cli

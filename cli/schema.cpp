@@ -59,6 +59,11 @@ std::string advice_on(compatibility verdict) {
     return {};
 }
 
+// What the step from the version before means for its events.
+std::string step_of(const registered_type& t) {
+    return t.first ? "first" : std::string(to_string(t.step));
+}
+
 void print_types(const std::vector<registered_type>& types, const char* what, session& s) {
     table rows(s, {{"type"}, {"version", align::right}, {"step"}, {"upcaster"}, {""}});
     for (const auto& t : types) {
@@ -66,12 +71,12 @@ void print_types(const std::vector<registered_type>& types, const char* what, se
             json_line line;
             line.text("type", t.type).number("version", t.version);
             line.number("position", t.position == 0 ? std::nullopt : std::optional(t.position));
-            line.text("step", to_string(t.step)).flag("upcaster", t.upcaster);
+            line.text("step", step_of(t)).flag("upcaster", t.upcaster);
             line.text("outcome", what);
             s.out.write(line.str());
         } else {
-            rows.add({t.type, std::to_string(t.version), std::string(to_string(t.step)),
-                      t.upcaster ? "yes" : "no", what});
+            rows.add(
+                {t.type, std::to_string(t.version), step_of(t), t.upcaster ? "yes" : "no", what});
         }
     }
     rows.flush();

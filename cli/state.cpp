@@ -186,7 +186,8 @@ int run(const state_options& options, session& s) {
         const state there = rows_at(from, p, *options.diff, writable);
         const state here = rows_of(from, p, options, writable, s);
         // From the one asked for first to the other; alone, from there to now.
-        print_differences(options.at ? here : there, options.at ? there : here, options.key, s);
+        print_differences(options.at ? here : there, options.at ? there : here,
+                          {.key = options.key}, s);
         return success;
     }
     const state rows = rows_of(from, p, options, writable, s);

@@ -6,7 +6,7 @@ _idem_options() {
         import) echo "--batch --receipts" ;;
         export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --raw" ;;
         log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow --raw" ;;
-        show) echo "--source" ;;
+        show) echo "--source --as-version" ;;
         why) echo "--source --event" ;;
         streams) ;;
         types) ;;
@@ -14,7 +14,7 @@ _idem_options() {
         state) echo "--at --diff --digest" ;;
         replay) echo "--digest" ;;
         rebuild) echo "--all-stale --dry-run --no-switch --restart --max-rate" ;;
-        diff) ;;
+        diff) echo "--limit" ;;
         bisect) echo "--from" ;;
         checkpoint) echo "--at" ;;
         projection) echo "--rows --reason" ;;

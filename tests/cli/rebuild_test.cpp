@@ -69,6 +69,14 @@ TEST_CASE("a raised version is stale until it is rebuilt, and a dry run changes 
     const auto plan = json_lines(planned.out).at(0);
     CHECK(plan.at("changed") == "3");
     CHECK(plan.at("added") == "0");
+    const std::string sample = plan.at("sample");
+    CHECK(sample.find(R"("before":{"n":165})") != std::string::npos);
+    CHECK(sample.find(R"("after":{"n":30})") != std::string::npos);
+    if (has_terminals()) {
+        const auto people =
+            run_command({"rebuild", s.path, s.file, "--dry-run"}, {.terminal = true});
+        CHECK(people.out.find(R"({"n":165})") != std::string::npos);
+    }
 
     const auto result = s.run({"rebuild", s.file});
     CHECK(result.exit_code == 0);
@@ -111,6 +119,12 @@ TEST_CASE("kept beside, compared, switched to and back, and dropped") {
     CHECK(compared[0].at("before") == R"({"n":165})");
     CHECK(compared[0].at("after") == R"({"n":30})");
     CHECK(compared[3].at("changed") == "3");
+    const auto limited = json_lines(s.run({"diff", "sums@1", "sums@2", "--limit", "1"}).out);
+    REQUIRE(limited.size() == 2);
+    CHECK(limited[0] == compared[0]);
+    CHECK(limited[1] == compared[3]);
+    CHECK(json_lines(s.run({"diff", "sums@1", "sums@2", "--limit", "0"}).out).size() == 1);
+    CHECK(s.run({"diff", "sums@1", "sums@2", "--limit", "-1"}).exit_code == 2);
     CHECK(s.run({"diff", "sums@1", "sums@3"}).exit_code == 1);
     CHECK(s.run({"diff", "sums@1", "sums"}).exit_code == 2);
 
@@ -154,9 +168,15 @@ TEST_CASE("a signal stops a rebuild with 130, the old rows stay, and the next on
         CHECK(stopped.err.find("goes on") != std::string::npos);
     }
     CHECK(s.listed().at("version") == "1");
+    CHECK(s.listed().at("rebuild") == "false");
+    CHECK(s.listed(1).at("version") == "2");
+    CHECK(s.listed(1).at("kept") == "false");
+    CHECK(s.listed(1).at("rebuild") == "true");
+    CHECK(s.run({"projections"}).err.find("a rebuild of sums@2 was begun") != std::string::npos);
     // What was begun with another definition is not gone on with.
     s.define(2, "min");
     CHECK(s.run({"rebuild", s.file}).exit_code == 0);
+    CHECK(s.listed(1).at("rebuild") == "false");
     CHECK(json_lines(s.run({"state", "sums", "s0"}).out).at(0).at("row") == R"({"n":3})");
     CHECK(s.run({"verify"}).exit_code == 0);
 }
@@ -198,6 +218,16 @@ TEST_CASE("bisect finds the first event after which a condition does not hold") 
     const auto at_start = bisect("n <= 40", "20");
     CHECK(at_start.exit_code == 4);
     CHECK(json_lines(at_start.out).at(0).at("event") == "null");
+    for (const char* misspelt :
+         {"m <= 40", "sum(m) == 0", "row(\"s9\").n != 1", "m.n != 1 or n > 0"}) {
+        CAPTURE(misspelt);
+        CHECK(bisect(misspelt).err.find("spelt as in the rows") != std::string::npos);
+    }
+    for (const char* right :
+         {"n <= 40", "n <= 1000", "sum(n) >= 0", "row(\"s1\").n != 1", "count() >= 0"}) {
+        CAPTURE(right);
+        CHECK(bisect(right).err.find("spelt as in the rows") == std::string::npos);
+    }
     CHECK(bisect("what is this").exit_code == 2);
     CHECK(bisect("").exit_code == 2);
     const auto people = run_command({"bisect", s.path, "sums", "n <= 40"}, {.terminal = true});

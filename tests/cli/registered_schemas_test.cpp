@@ -56,12 +56,14 @@ TEST_CASE("schemas are added, planned, listed and refused by exit code") {
     const auto listed = json_lines(bank_store::schema({"list", s.path}).out);
     CHECK(listed.at(0).at("type") == "bank.Paid");
     CHECK(listed.at(0).at("version") == "1");
+    CHECK(listed.at(0).at("step") == "first");
     const auto planned = bank_store::schema({"add", s.path, s.scratch / "2.fbs", "--dry-run"});
     CHECK(planned.exit_code == 0);
     CHECK(json_lines(planned.out).back().at("outcome") == "would be added");
     CHECK(bank_store::schema({"list", s.path}).out.find("\"version\":2") == std::string::npos);
     const auto gap = bank_store::schema({"add", s.path, s.scratch / "2.fbs"});
     CHECK(gap.exit_code == 0);
+    CHECK(json_lines(gap.out).back().at("step") == "needs_upcaster");
     CHECK(gap.err.find("needs an upcaster from version 1 to 2") != std::string::npos);
     const auto upcast = bank_store::schema({"add", s.path, "--upcast", s.scratch / "up.json"});
     CHECK(upcast.exit_code == 0);
@@ -96,6 +98,41 @@ TEST_CASE("a payload that does not fit is refused with its field, and what fits 
     const auto raw = run_command({"log", s.path, "--raw"});
     CHECK(raw.exit_code == 0);
     CHECK(raw.out.find(R"("euros":5)") == std::string::npos);
+}
+
+TEST_CASE("an event is shown as its upcasters leave it, or why they do not") {
+    const bank_store s;
+    CHECK(s.pay(1, R"({"payer":"ann","euros":5})").exit_code == 0);
+    CHECK(bank_store::schema({"add", s.path, s.scratch / "2.fbs"}).exit_code == 0);
+    const auto shown_as = [&](const std::string& version, const std::string& event = "2") {
+        return run_command({"show", s.path, event, "--as-version", version});
+    };
+    const auto gap = shown_as("2");
+    CHECK(gap.exit_code == 1);
+    CHECK(gap.err.find("no upcaster of 'bank.Paid' from version 1 to 2") != std::string::npos);
+    CHECK(bank_store::schema({"add", s.path, "--upcast", s.scratch / "up.json"}).exit_code == 0);
+    const auto upcast = shown_as("2");
+    CHECK(upcast.exit_code == 0);
+    const auto event = json_lines(upcast.out).at(0);
+    CHECK(event.at("data") == R"({"cents":500,"payer":"ann"})");
+    CHECK(event.at("schemaversion") == "2");
+    CHECK(json_lines(shown_as("1").out).at(0).at("data") == R"({"euros":5,"payer":"ann"})");
+    const auto beyond = shown_as("3");
+    CHECK(beyond.exit_code == 1);
+    CHECK(beyond.err.find("from version 2 to 3") != std::string::npos);
+    CHECK(s.pay(2, R"({"payer":"ann","cents":7})").exit_code == 0);
+    const auto newest = json_lines(run_command({"log", s.path, "--reverse"}).out).at(0);
+    const auto back = shown_as("1", newest.at("id"));
+    CHECK(back.exit_code == 1);
+    CHECK(back.err.find("forwards alone") != std::string::npos);
+    CHECK(shown_as("0").exit_code == 2);
+    CHECK(shown_as("4294967297").exit_code == 2);
+    // An upcaster that this event does not suit.
+    s.write("up.json", R"({"type":"bank.Paid","from":1,"do":[{"scale":"payer","by":100}]})");
+    CHECK(bank_store::schema({"add", s.path, "--upcast", s.scratch / "up.json"}).exit_code == 0);
+    const auto failed = shown_as("2");
+    CHECK(failed.exit_code == 1);
+    CHECK(failed.err.find("payer") != std::string::npos);
 }
 
 TEST_CASE("an export of a store with schemas imports as the same store") {

@@ -121,7 +121,7 @@ TEST_CASE("projections are listed with how far they are and why order matters") 
     CHECK(names_of(listed[0]) ==
           std::vector<std::string>{"because", "behind", "current", "definition", "digest",
                                    "failure", "fingerprint", "kept", "name", "order", "position",
-                                   "reads", "rows", "stale", "version"});
+                                   "reads", "rebuild", "rows", "stale", "version"});
     CHECK(listed[0].at("behind") == "1");
     CHECK(listed[0].at("definition") == "json");
     CHECK(listed[0].at("failure") == "null");

@@ -11,23 +11,35 @@
 //     crash_victim STORE rebuild VERSION CURRENT RATE NAP
 //                                           rebuilds many_rows(VERSION); CURRENT 0: beside; rests
 //                                           for NAP milliseconds at each progress
+//     crash_victim STORE rebuild-until VERSION CURRENT SECTION WHAT NUMBER MOMENT FIRST
+//                                           the same, until a disk operation of its own (see
+//                                           killed_rebuild.hpp), while a thread appends numbered
+//                                           events; WHAT: operations or commits; MOMENT: before,
+//                                           midway or after
+//     crash_victim STORE append-until FIRST BATCHES NUMBER MOMENT
+//                                           appends batches of numbered events, until a disk
+//                                           operation
 //
 // `rebuild` prints "PHASE POSITION WHOLE" for each progress, and "done" at its end. What it has
 // appended it prints once the append has returned: "NUMBER POSITION" for each event
-// (`fill`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME POSITION";
-// `deliver` "FIRST APPENDED", how many of a batch were new.
+// (`fill` and `trickle`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME
+// POSITION"; `deliver` "FIRST APPENDED", how many of a batch were new.
 #include <poll.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "counting_fold.hpp"
+#include "disk_kill.hpp"
 #include "idem/store.hpp"
+#include "killed_rebuild.hpp"
 #include "many_rows_fold.hpp"
 #include "sample_events.hpp"
 
@@ -85,6 +97,53 @@ void rebuild(idem::store& store, std::uint32_t version, bool make_current, std::
     say("done\n");
 }
 
+disk_kill::moment moment_of(std::string_view word) {
+    return word == "after"    ? disk_kill::moment::after
+           : word == "midway" ? disk_kill::moment::midway
+                              : disk_kill::moment::before;
+}
+
+void rebuild_until(idem::store& store, const killed_rebuild& r, std::uint64_t number) {
+    std::mutex mutex;
+    std::condition_variable more;
+    std::uint64_t appended = 0;
+    constexpr std::uint64_t batch_events = 20;
+    std::jthread appender([&](const std::stop_token& stop) {
+        disk_kill::spare_this_thread();
+        for (; !stop.stop_requested(); number += batch_events) {
+            const auto last = store.append(numbered_batch(number, batch_events)).receipts.back();
+            say(std::to_string(number + batch_events - 1) + " " + std::to_string(last.position) +
+                "\n");
+            {
+                const std::scoped_lock lock(mutex);
+                appended += batch_events;
+            }
+            more.notify_one();
+            rest_for(1);
+        }
+    });
+    r.run(
+        store,
+        [&](std::uint64_t events) {
+            std::unique_lock lock(mutex);
+            more.wait(lock, [&, end = appended + events] { return appended >= end; });
+        },
+        say);
+    say("done\n");
+}
+
+void append_until(idem::store& store, std::uint64_t number, std::uint64_t batches,
+                  std::uint64_t operation, disk_kill::moment when) {
+    disk_kill::arm(operation, when);
+    for (std::uint64_t i = 0; i < batches; ++i) {
+        const std::uint64_t events = 1 + i % 4 * 50;
+        const auto last = store.append(numbered_batch(number, events)).receipts.back();
+        number += events;
+        say(std::to_string(number - 1) + " " + std::to_string(last.position) + "\n");
+    }
+    say("done\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -115,6 +174,20 @@ int main(int argc, char** argv) {
     } else if (what == "rebuild") {
         rebuild(store, static_cast<std::uint32_t>(std::stoul(argv[3])), argv[4][0] == '1',
                 std::stoull(argv[5]), std::stoi(argv[6]));
+    } else if (what == "rebuild-until") {
+        rebuild_until(
+            store,
+            {.version = static_cast<std::uint32_t>(std::stoul(argv[3])),
+             .make_current = argv[4][0] == '1',
+             .section = argv[5],
+             .what = std::string_view(argv[6]) == "commits" ? disk_kill::counted::commits
+                                                            : disk_kill::counted::operations,
+             .number = std::stoull(argv[7]),
+             .when = moment_of(argv[8])},
+            std::stoull(argv[9]));
+    } else if (what == "append-until") {
+        append_until(store, std::stoull(argv[3]), std::stoull(argv[4]), std::stoull(argv[5]),
+                     moment_of(argv[6]));
     } else if (what == "race") {
         const std::uint64_t count = std::stoull(argv[3]);
         for (std::uint64_t i = 0; i < count; ++i) {

@@ -3,10 +3,10 @@
 
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "error_code.hpp"
 #include "idem/keyed_fold.hpp"
 #include "idem/store.hpp"
 #include "sample_events.hpp"
@@ -30,14 +30,4 @@ inline void append_some(idem::store& store, std::uint64_t first, std::uint64_t c
     std::vector<idem::event> batch;
     for (std::uint64_t i = first; i < first + count; ++i) batch.push_back(counted(i, streams));
     REQUIRE(store.append(batch).accepted());
-}
-
-inline idem::errc code_of(const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const idem::error& e) {
-        return e.code();
-    }
-    FAIL("no error");
-    return {};
 }

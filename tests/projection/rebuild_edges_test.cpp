@@ -210,3 +210,34 @@ TEST_CASE("versions that are dropped, run, switched and rebuilt at once never mi
     }
     CHECK(idem::verify(folder / "s.idem").sound());
 }
+
+TEST_CASE("a rebuild that was stopped is listed until it has come to its end") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    append_some(store, 0, 100);
+    const auto told = [&] {
+        std::string all;
+        for (const auto& r : idem::unfinished_rebuilds(store.path())) {
+            all += r.name + " " + std::to_string(r.version) + " " +
+                   (r.position ? std::to_string(*r.position) : "beside") + ";";
+        }
+        return all;
+    };
+    CHECK(told().empty());
+    CHECK(stop_in(store, counts(2), phase::replay));
+    CHECK(told() == "counts 2 beside;");
+    CHECK(stop_in(store, counts(3), phase::catch_up));
+    CHECK(told() == "counts 2 beside;counts 3 100;");
+    CHECK(store.projections().empty());
+    // What is called so, but was not made by a rebuild.
+    std::filesystem::create_directory(store.path() / "rebuild-counts@4-0000000000000000");
+    std::filesystem::create_directory(store.path() / "rebuild-@-");
+    CHECK(told() == "counts 2 beside;counts 3 100;");
+    CHECK(store.rebuild(counts(3)).complete);
+    CHECK(told() == "counts 2 beside;");
+    // A name that its folder does not tell whole is known by its rows.
+    idem::projection p = counts();
+    p.name = std::string(200, 'n');
+    CHECK(stop_in(store, p, phase::catch_up));
+    CHECK(told() == "counts 2 beside;" + p.name + " 1 100;");
+}

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "idem/error.hpp"
+#include "error_code.hpp"
 #include "storage/storage.hpp"
 
 inline void make(const std::filesystem::path& folder,
@@ -28,15 +28,4 @@ inline void put(idem::storage::environment& env, std::string_view key, std::stri
     idem::storage::write(env, [&](idem::storage::write_transaction& txn) {
         txn.put(txn.open_table("t"), key, value);
     });
-}
-
-template <class Function>
-idem::errc code_of(Function&& function) {
-    try {
-        function();
-    } catch (const idem::error& e) {
-        CHECK(std::string(e.what()).size() > 20);
-        return e.code();
-    }
-    return idem::errc{255};
 }

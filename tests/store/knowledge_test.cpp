@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "bank_events.hpp"
+#include "error_code.hpp"
 
 namespace {
 
@@ -30,16 +31,6 @@ idem::projection lister() {
         table.put("all", (row ? std::string(*row) : "") + std::string(e.data()) + ";");
     };
     return p;
-}
-
-idem::errc code_of(const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const idem::error& e) {
-        return e.code();
-    }
-    FAIL("no error");
-    return {};
 }
 
 }  // namespace

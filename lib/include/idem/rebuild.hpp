@@ -4,9 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "idem/state.hpp"
 
@@ -44,5 +47,17 @@ struct rebuild_result {
     std::optional<std::uint32_t> replaced;   // the version that was current before
     std::chrono::nanoseconds writer_held{};  // by the swap
 };
+
+// A rebuild that was begun and has not come to its end: it was stopped, or is under way.
+struct unfinished_rebuild {
+    std::string name;
+    std::uint32_t version = 1;
+    // How far its rows are that are in the store already; nullopt: all are beside it still.
+    std::optional<std::uint64_t> position = {};
+};
+
+// Those that the store in this folder has, by name and version; one whose name is longer than 64
+// bytes only once its rows are in the store. Throws as opening the store for reading.
+std::vector<unfinished_rebuild> unfinished_rebuilds(const std::filesystem::path& store);
 
 }  // namespace idem

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "idem/event.hpp"
+#include "idem/upcast.hpp"
 
 namespace idem {
 
@@ -87,6 +88,7 @@ struct registered_type {
     // What the step from the version before means for its events; `safe` for a first version.
     compatibility step = compatibility::safe;
     bool upcaster = false;  // one from the version before is registered
+    bool first = false;     // no older version is registered, so there is no step
 };
 
 // What became of the types of a schema that was added.
@@ -110,6 +112,12 @@ public:
     // The data as JSON; nullopt unless it is FlatBuffers whose schema is here, and fits it.
     std::optional<std::string> to_json(const event_view& e) const;
     std::optional<std::string> to_json(const event& e) const;
+
+    // The data of an event as JSON, as the upcasters leave it at a version of its type: those given
+    // and those in JSON that are registered. Throws unknown_version where no way leads there, and
+    // what an upcaster throws.
+    std::string to_json_as(const recorded_event& e, std::uint32_t version,
+                           const upcasters& steps = {}) const;
 
     explicit schema_set(std::shared_ptr<const registered_schemas> from) noexcept;
     const registered_schemas& get() const noexcept { return *from_; }  // of lib/src/schema

@@ -13,6 +13,7 @@ namespace idem {
 namespace {
 
 constexpr std::string_view prefix = "projection/";
+constexpr std::string_view rebuild_prefix = "rebuild/";
 
 std::string text_of(const flatbuffers::String* text) {
     return text ? text->str() : std::string();
@@ -56,7 +57,24 @@ projection_record decode(std::string_view key, std::string_view value) {
     return record;
 }
 
+std::vector<projection_record> list(const storage::transaction& txn, storage::table catalog,
+                                    std::string_view with_prefix) {
+    std::vector<projection_record> found;
+    storage::cursor cursor(txn, catalog);
+    for (auto entry = cursor.seek(with_prefix); entry && entry->first.starts_with(with_prefix);
+         entry = cursor.next()) {
+        found.push_back(decode(entry->first, entry->second));
+    }
+    return found;
+}
+
 }  // namespace
+
+bool projection_record::skips(std::uint64_t position) const noexcept {
+    if (skipped.empty() || position > skipped.back().position) return false;
+    return std::any_of(skipped.begin(), skipped.end(),
+                       [position](const skipped_event& s) { return s.position == position; });
+}
 
 std::string staleness(const projection_record& kept, const projection_identity& wanted) {
     if (!kept.fingerprinted && kept.version() == wanted.version) return {};
@@ -76,7 +94,7 @@ std::string catalog_key(std::string_view name, std::uint32_t version) {
 }
 
 std::string rebuild_key(std::string_view name, std::uint32_t version) {
-    return fmt::format("rebuild/{}@{}", name, version);
+    return fmt::format("{}{}@{}", rebuild_prefix, name, version);
 }
 
 std::uint8_t free_slot(const storage::transaction& txn, storage::table catalog,
@@ -130,13 +148,12 @@ void write_projection(storage::write_transaction& txn, storage::table catalog, s
 
 std::vector<projection_record> list_projections(const storage::transaction& txn,
                                                 storage::table catalog) {
-    std::vector<projection_record> found;
-    storage::cursor cursor(txn, catalog);
-    for (auto entry = cursor.seek(prefix); entry && entry->first.starts_with(prefix);
-         entry = cursor.next()) {
-        found.push_back(decode(entry->first, entry->second));
-    }
-    return found;
+    return list(txn, catalog, prefix);
+}
+
+std::vector<projection_record> list_rebuilds(const storage::transaction& txn,
+                                             storage::table catalog) {
+    return list(txn, catalog, rebuild_prefix);
 }
 
 std::uint64_t next_registration(const storage::transaction& txn, storage::table catalog) {

@@ -31,12 +31,13 @@ struct projection_record {
     std::string definition;
     std::uint64_t failed_position = 0;
     std::string failure;
-    std::vector<skipped_event> skipped;
-    std::uint64_t registered = 0;  // the highest of a name is its current version
-    bool loading = false;          // of a rebuild: its rows are not all there yet
+    std::vector<skipped_event> skipped;  // by position; they are not applied
+    std::uint64_t registered = 0;        // the highest of a name is its current version
+    bool loading = false;                // of a rebuild: its rows are not all there yet
 
     const std::string& name() const noexcept { return made_by.name; }
     std::uint32_t version() const noexcept { return made_by.version; }
+    bool skips(std::uint64_t position) const noexcept;
 };
 
 // Why the rows of a record are not those of other code; empty where they are, or nobody knows.
@@ -64,6 +65,9 @@ void write_projection(storage::write_transaction& txn, storage::table catalog, s
 // All of them, by name and version; bounded by the number of tables that an environment may have.
 std::vector<projection_record> list_projections(const storage::transaction& txn,
                                                 storage::table catalog);
+// Those that are being made anew, as far as they are in the catalog.
+std::vector<projection_record> list_rebuilds(const storage::transaction& txn,
+                                             storage::table catalog);
 // What makes the next one registered the current version of its name.
 std::uint64_t next_registration(const storage::transaction& txn, storage::table catalog);
 // The current version of a name.

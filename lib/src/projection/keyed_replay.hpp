@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "log/index.hpp"
+#include "projection/catalog.hpp"
 #include "projection/row_cache.hpp"
 #include "schema/payload_reader.hpp"
 
@@ -17,8 +18,9 @@ namespace idem {
 struct replay_source {
     storage::environment& events;
     const log_tables& tables;
-    storage::environment& rows;      // maybe the same
-    const payload_reader* payloads;  // nullptr: events are given as stored
+    storage::environment& rows;       // maybe the same
+    const payload_reader* payloads;   // nullptr: events are given as stored
+    const projection_record& record;  // which events it skips
 };
 
 // Folds the events at first .. last, a thread for each shard of `rows` or as many as the system

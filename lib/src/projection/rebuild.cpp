@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "base/hash.hpp"
 #include "base/lower_priority.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
@@ -32,10 +32,16 @@ storage::environment_options scratch_options() {
     return options;
 }
 
-std::string folder_name(const projection& p) {
-    constexpr std::size_t shown_max = 64;
-    const std::string name = versioned(p.name, p.version);
-    return fmt::format("rebuild-{}-{:016x}", name.substr(0, shown_max), hash::of_bytes(name));
+// In the order of their positions.
+std::vector<skipped_event> with_skips(std::vector<skipped_event> some,
+                                      const std::vector<skipped_event>& more) {
+    for (const skipped_event& skip : more) {
+        const auto place = std::lower_bound(
+            some.begin(), some.end(), skip.position,
+            [](const skipped_event& s, std::uint64_t position) { return s.position < position; });
+        if (place == some.end() || place->position != skip.position) some.insert(place, skip);
+    }
+    return some;
 }
 
 class projection_rebuild {
@@ -49,7 +55,7 @@ public:
           identity_(identity_of(p, *known_)),
           threads_(threads),
           options_(options),
-          folder_(env_.folder() / folder_name(p)),
+          folder_(env_.folder() / rebuild_folder_name(p.name, p.version)),
           key_(rebuild_key(p.name, p.version)),
           catalog_(env_.find_table(catalog_name).value()),
           pace_(options.events_per_second_max) {}
@@ -73,7 +79,8 @@ private:
     }
     std::shared_ptr<storage::environment> open_scratch();
     std::shared_ptr<storage::environment> find_scratch() const;
-    bool replay_and_load();
+    bool replay_and_load(const std::shared_ptr<storage::environment>& scratch);
+    void keep_skips(storage::environment& env, storage::table catalog, const std::string& key);
     bool advance(projection_runner& runner, phase now);
     bool load(storage::environment& scratch, const projection_place& from);
     void announce(const projection_record& made);
@@ -109,16 +116,21 @@ rebuild_result projection_rebuild::run() {
                                 "it for writing",
                                 env_.folder().string(), versioned(fold_.name, fold_.version)));
     }
-    open_scratch();  // and lock it
-    if (!options_.resume) discard();
+    auto scratch = open_scratch();  // and lock it, whether or not it is still needed
+    if (!options_.resume) {
+        scratch.reset();
+        discard();
+        scratch = open_scratch();
+    }
     auto found = pending();
     if (found && !is_ours(*found)) found.reset();
     if (!found || found->loading) {
-        if (!replay_and_load()) {
+        if (!replay_and_load(std::exchange(scratch, nullptr))) {
             result_.complete = false;
             return result_;
         }
     } else {
+        scratch.reset();
         slot_ = found->slot;
         rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
     }
@@ -178,9 +190,25 @@ std::shared_ptr<storage::environment> projection_rebuild::find_scratch() const {
     }
 }
 
-bool projection_rebuild::replay_and_load() {
-    const auto scratch = open_scratch();
+// What a person let these rows go past stays out of those that the same code makes anew.
+void projection_rebuild::keep_skips(storage::environment& env, storage::table catalog,
+                                    const std::string& key) {
+    std::optional<projection_record> kept;
+    {
+        const storage::read_transaction txn(env_);
+        kept = read_projection(txn, catalog_, catalog_key(fold_.name, fold_.version));
+    }
+    if (!kept || kept->skipped.empty() || !is_ours(*kept)) return;
+    storage::write(env, [&](storage::write_transaction& txn) {
+        auto record = read_projection(txn, catalog, key).value();
+        record.skipped = with_skips(std::move(record.skipped), kept->skipped);
+        write_projection(txn, catalog, key, record);
+    });
+}
+
+bool projection_rebuild::replay_and_load(const std::shared_ptr<storage::environment>& scratch) {
     const auto place = prepare_projection(scratch, fold_, identity_);
+    keep_skips(*scratch, place->catalog, place->key);
     {
         runner_limits limits;
         limits.cache_bytes = options_.memory_bytes_max;
@@ -305,6 +333,7 @@ bool projection_rebuild::catch_up_and_swap() {
     limits.rows = hold_rows;
     projection fold = fold_;
     fold.keys_of = nullptr;
+    keep_skips(env_, catalog_, key_);
     projection_runner runner(fold, *known_, {source_.env, catalog_, key_, slot_, rows_}, source_, 1,
                              limits);
     if (!advance(runner, phase::catch_up)) return false;

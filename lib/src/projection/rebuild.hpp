@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "idem/rebuild.hpp"
 #include "idem/store.hpp"
 #include "projection/runner.hpp"
 #include "storage/folder_lock.hpp"
@@ -23,6 +24,9 @@ namespace idem {
 
 rebuild_result rebuild_projection(const event_source& source, const projection& p, unsigned threads,
                                   const rebuild_options& options);
+
+// The folder, inside the store's, where the rows of a version are made anew.
+std::string rebuild_folder_name(std::string_view name, std::uint32_t version);
 
 // Makes a kept version the current one; with the projection, after the last event was applied.
 void switch_current(const event_source& source, std::string_view name, std::uint32_t version,

@@ -95,7 +95,7 @@ projection_runner::projection_runner(projection p, const registered_schemas& kno
 }
 
 void projection_runner::apply(const event_view& e) {
-    if (!handles(projection_, e.type())) return;
+    if (!handles(projection_, e.type()) || record_.skips(e.position())) return;
     const auto failed = [&](std::string_view cause) {
         return error(errc::handler_failed,
                      fmt::format("projection {} failed on event {} ({}) at position {}: {}",
@@ -195,10 +195,10 @@ std::optional<projection_runner::slice_result> projection_runner::gather_keyed(s
     const std::uint64_t last = std::min(to, head);
     if (last <= record_.checkpoint) return slice_result{false, record_.checkpoint, 0, {}};
     const auto end = clock::now() + limits_.time;
-    const auto done =
-        replay_keyed(projection_, {*source_.env, source_.tables, *place_.env, payloads_.get()},
-                     cache_, record_.checkpoint + 1, last,
-                     [&](std::uint64_t position) { return enough(end, position); });
+    const auto done = replay_keyed(
+        projection_, {*source_.env, source_.tables, *place_.env, payloads_.get(), record_}, cache_,
+        record_.checkpoint + 1, last,
+        [&](std::uint64_t position) { return enough(end, position); });
     if (!done) return std::nullopt;
     return slice_result{*done < last, *done, 0, {}};
 }

@@ -226,7 +226,8 @@ std::optional<std::string> registered_schemas::add_schema(std::string_view data,
                                    version);
             }
         }
-        versions.push_back({{type, version, position, step}, *definition, table});
+        versions.push_back(
+            {{type, version, position, step, false, versions.empty()}, *definition, table});
     }
     types_ = std::move(types);
     return std::nullopt;
@@ -284,7 +285,7 @@ planned_registration plan_registration(const registered_schemas& known, const sc
     for (const auto& type : s ? s->event_types() : std::vector<std::string>()) {
         const auto* const before = known.newest(type);
         if (!before) {
-            plan.addition.added.push_back({type, 1});
+            plan.addition.added.push_back({.type = type, .version = 1, .first = true});
             continue;
         }
         // An older release registers what it knows, which is no news.

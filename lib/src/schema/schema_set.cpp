@@ -1,5 +1,11 @@
 // The public face of the registered schemas.
+#include <fmt/format.h>
+
+#include "base/text.hpp"
 #include "idem/error.hpp"
+#include "log/content.hpp"
+#include "log/record.hpp"
+#include "schema/payload_reader.hpp"
 #include "schema/registry.hpp"
 
 namespace idem {
@@ -39,6 +45,38 @@ std::optional<std::string> schema_set::to_json(const event_view& e) const {
 
 std::optional<std::string> schema_set::to_json(const event& e) const {
     return print(*from_, e.type, e.schema_version, e.content_type, e.data);
+}
+
+std::string schema_set::to_json_as(const recorded_event& e, std::uint32_t version,
+                                   const upcasters& steps) const {
+    const auto refuse = [&](const std::string& why) {
+        return error(errc::unknown_version,
+                     fmt::format("the event at position {} cannot be shown as version {} of {}: {}",
+                                 e.position, version, text::shown(e.type), why),
+                     {.field = "schema_version", .position = e.position});
+    };
+    if (version < e.schema_version) {
+        throw refuse(fmt::format("it is of version {}, and upcasters lead forwards alone",
+                                 e.schema_version));
+    }
+    const event& alone = e;
+    encoded_batch batch({&alone, 1});
+    batch.place(0, e.position, e.revision, e.stamp);
+    payload_reader reader({{e.type, version}}, true, steps);
+    reader.know(from_);
+    payload_arena arena;
+    const auto shown = [&] {
+        try {
+            return reader.read(batch.view(0), arena);
+        } catch (const error& why) {
+            if (why.code() != errc::unknown_version) throw;
+            throw refuse(why.what());
+        }
+    }();
+    if (!is_json_content_type(shown.content_type())) {
+        throw refuse("the store has no schema that makes JSON of it; `idem schema add` adds one");
+    }
+    return std::string(shown.data());
 }
 
 }  // namespace idem
