@@ -142,13 +142,27 @@ void appender::check_guard(const open_log& log, const append_guard& guard) {
 }
 
 // False: there is nothing to append. A plan has effects on its maker, so that it is made again only
-// if another process has written meanwhile.
+// if another process has written meanwhile. One that threw counts as made: those behind it in the
+// group were planned without its events.
 bool appender::make_plan(const open_log& log, request& r) {
-    if (r.planned_in == log.txn.id()) return r.batch.size() > 0;
-    auto plan = (*r.plan)(log);
-    r.batch = plan ? std::move(plan->batch) : encoded_batch({});
-    r.condition = plan ? std::move(plan->condition) : append_condition{};
-    r.planned_in = log.txn.id();
+    if (r.planned_in != log.txn.id()) {
+        r.plan_fault = nullptr;
+        r.batch = encoded_batch({});
+        try {
+            auto plan = (*r.plan)(log);
+            if (plan) r.batch = std::move(plan->batch);
+            r.condition = plan ? std::move(plan->condition) : append_condition{};
+        } catch (const storage::begun_too_early&) {
+            throw;
+        } catch (const error& e) {
+            if (e.code() == errc::map_full) throw;
+            r.plan_fault = std::current_exception();
+        } catch (...) {
+            r.plan_fault = std::current_exception();
+        }
+        r.planned_in = log.txn.id();
+    }
+    if (r.plan_fault) std::rethrow_exception(r.plan_fault);
     return r.batch.size() > 0;
 }
 

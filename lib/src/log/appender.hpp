@@ -91,7 +91,8 @@ private:
         append_condition condition;
         append_guard guard = {};
         const plan_append* plan = nullptr;
-        std::uint64_t planned_in = 0;  // transaction
+        std::uint64_t planned_in = 0;             // transaction
+        std::exception_ptr plan_fault = nullptr;  // what the plan threw
         append_result result = {};
         std::exception_ptr fault = nullptr;
         std::atomic<bool> done = false;  // the last that is written of it
