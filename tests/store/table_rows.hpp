@@ -1,4 +1,4 @@
-// The rows of a table as they lie on disk.
+// The rows of a table of the store's own as they lie on disk, but for that of the fold's version.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "idem/store.hpp"
+#include "idempotency/reserved.hpp"
 #include "storage/cursor.hpp"
 #include "storage/storage.hpp"
 
@@ -19,7 +20,9 @@ inline std::map<std::string, std::string> table_rows(const std::filesystem::path
     if (!found) return rows;
     const idem::storage::read_transaction txn(*env);
     idem::storage::cursor at(txn, *found);
-    for (auto row = at.first(); row; row = at.next()) rows.emplace(row->first, row->second);
+    for (auto row = at.first(); row; row = at.next()) {
+        if (row->first != idem::reserved_info_key) rows.emplace(row->first, row->second);
+    }
     return rows;
 }
 
