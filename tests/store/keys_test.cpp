@@ -94,6 +94,11 @@ TEST_CASE("requests are the same whatever the order of their fields and the spel
     CHECK(json(R"({"a":1,"b":"x"})") == idem::request().with("b", "x").with("a", 1).fingerprint());
     CHECK(json(R"({"a":1})") != json(R"({"a":"1"})"));
     CHECK(json(R"({"a":1})") != json(R"({"b":1})"));
+    CHECK(json(R"({"a":true})") == idem::request().with("a", true).fingerprint());
+    CHECK(json(R"({"a":true})") != idem::request().with("a", 1).fingerprint());
+    CHECK(json(R"({"a":9007199254740993})") != json(R"({"a":9007199254740992})"));
+    CHECK_THROWS_AS(idem::request().with("a", "\xff"), idem::error);
+    CHECK_THROWS_AS(idem::request().with("\xff", "a"), idem::error);
     CHECK_THROWS_AS(json("[1]"), idem::error);
     CHECK_THROWS_AS(json(R"({"a":1,"a":2})"), idem::error);
 }

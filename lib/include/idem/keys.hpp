@@ -35,7 +35,14 @@ public:
     // Throws invalid_input.
     static request json(std::string_view object, const std::vector<std::string>& leave_out = {});
 
+    // Text is UTF-8; else throws invalid_input.
     request with(std::string_view field, std::string_view value) &&;
+    request with(std::string_view field, const char* value) && {
+        return std::move(*this).with(field, std::string_view(value));
+    }
+    request with(std::string_view field, bool value) && {
+        return std::move(*this).with_json(field, value ? "true" : "false");
+    }
     request with(std::string_view field, std::integral auto value) && {
         return std::move(*this).with_json(field, std::to_string(value));
     }
@@ -83,6 +90,7 @@ struct key_info {
     std::string point;
     std::string calling;
     std::string result;
+    std::vector<uuid> events;  // that were appended with the result
     std::string reason;
     timestamp finished;
     timestamp expires;
@@ -109,7 +117,7 @@ struct sweep_result {
     std::uint64_t expired = 0;    // results that were let go as their time is over
     std::uint64_t evicted = 0;    // or for the sake of result_bytes_max
     std::uint64_t forgotten = 0;  // keys beyond their horizon that bear their own time
-    bool more = false;            // the limit was met: sweep again
+    bool more = false;            // something may be left: sweep again
 };
 
 // The keys of a store; see store::keys(). Any thread.
@@ -123,6 +131,7 @@ public:
                     const command& work, const key_options& options = {});
 
     // For work that leaves the process: the answer has a lease where the outcome is `granted`.
+    // Throws busy where others keep taking the key over while it is probed.
     claimed claim(const key_scope& scope, std::string_view key, const request& asked,
                   const claim_options& options = {});
 
@@ -132,7 +141,8 @@ public:
     std::vector<key_info> list(std::optional<key_state> state = {}, std::string_view after = {},
                                std::size_t limit = 1000) const;
 
-    // By a person, for one that is dead or in doubt. Throws not_found, invalid_input.
+    // By a person, for one that is dead or in doubt. Throws not_found, invalid_input; busy while
+    // somebody has a lease on it.
     void resume(std::string_view id, std::string_view reason);    // the next claim goes on
     void discard(std::string_view id, std::string_view reason);   // rejected for good
     void complete(std::string_view id, std::string_view result);  // the work turned out to be done

@@ -20,7 +20,7 @@ namespace idem {
 enum class key_state : std::uint8_t {
     running = 1,    // somebody has, or had, a lease
     abandoned = 2,  // given back without a result: the next claim goes on
-    in_doubt = 3,   // an external call was under way when its lease was over
+    in_doubt = 3,   // an external call was under way when its lease ended
     dead = 4,       // attempts_max was reached
     completed = 5,
     rejected = 6,
@@ -35,7 +35,7 @@ enum class key_outcome : std::uint8_t {
     granted,       // claim: the work is yours
     key_mismatch,  // the key is known with another request
     in_progress,   // somebody has a lease on it until `leased_until`
-    unknown,       // an external call was under way when a lease was over: done or not?
+    unknown,       // an external call was under way when a lease ended: done or not?
     dead,          // attempts_max was reached; a person resumes or discards it
     expired,       // it was done, and its result has been let go of
     too_old,       // likewise, and so long ago that the horizon lies behind
@@ -65,11 +65,13 @@ struct claim_options {
     std::uint32_t attempts_max = 5;  // leases, after which the key is dead
     std::chrono::milliseconds keep_result = std::chrono::hours(24);  // as key_options
     std::chrono::milliseconds horizon = std::chrono::hours(24 * 30);
-    // Where an external call was under way when a lease was over: answer `unknown`, and leave it to
-    // a person; or grant a lease, so that the call is made again with the same downstream_key().
+    // Where an external call was under way when a lease ended: answer `unknown`, and leave it to a
+    // person; or grant a lease, so that the call is made again with the same downstream_key().
     bool retry_unknown = false;
     // Or ask first, outside of any transaction; on `not_done` the lease is granted as if the call
-    // had not begun, on `done` with call_was_done(), on `unknown` what retry_unknown says.
+    // had not begun, on `done` with call_was_done(), on `unknown` what retry_unknown says. But for
+    // `not_done` the call stays in doubt until a checkpoint: if this holder is lost as well, the
+    // next claim asks anew.
     std::function<probe_answer(std::string_view call, const uuid& downstream_key)> probe = {};
 };
 
@@ -88,8 +90,10 @@ public:
     uuid downstream_key(std::string_view call) const;
 
     // Each is on disk when it returns. `fenced`: another has taken over; stop. Else `granted`.
-    key_outcome calling(std::string_view call);  // before an external call
-    key_outcome checkpoint(std::string_view point, std::string_view data = {});  // after it
+    // Before an external call, and after it, however it ended. A lease that ends between the two,
+    // by time or by abandon(), leaves the call in doubt. Names are UTF-8 of up to 255 bytes.
+    key_outcome calling(std::string_view call);
+    key_outcome checkpoint(std::string_view point, std::string_view data = {});
     key_outcome renew(std::chrono::milliseconds length);
 
     // Ends the work: stores the result with the events in one commit. Outcomes: completed or

@@ -93,6 +93,7 @@ key_info describe(const key_hash& hash, const key_row& row) {
     info.point = row.point;
     info.calling = row.calling;
     info.result = view_of(row.result);
+    info.events = ids_of(row);
     info.reason = row.reason;
     info.finished = from_milliseconds(row.finished);
     info.expires = from_milliseconds(row.expires);
@@ -145,7 +146,7 @@ void keys::impl::change(std::string_view id, const change_row& change) const {
         const auto found = row(s, hash);
         if (!found) {
             throw error(errc::not_found,
-                        fmt::format("no key has the id {}; `idem keys` lists them", id));
+                        fmt::format("no key has the id {}; `idem keys list` shows them", id));
         }
         require_open(s, *found);
         change(s, *found, hash);
@@ -153,10 +154,10 @@ void keys::impl::change(std::string_view id, const change_row& change) const {
 }
 
 void keys::resume(std::string_view id, std::string_view reason) {
+    impl::check_reason(reason);
     impl_.change(id, [&](transaction::state& s, const key_row& row, const key_hash& hash) {
-        const bool stands_still =
-            state_of(row) == key_state::dead || state_of(row) == key_state::in_doubt;
-        if (!stands_still) return;  // the next claim goes on as it is
+        if (state_of(row) != key_state::dead && row.calling.empty())
+            return;  // nothing is to settle
         json::object_writer data;
         data.text("key", blake2b::to_hex(hash)).number("fence", row.fence);
         data.text("reason", reason);
@@ -177,8 +178,7 @@ void keys::complete(std::string_view id, std::string_view result) {
 }
 
 sweep_result keys::sweep(const sweep_options& options) {
-    constexpr std::size_t limit_max = 10'000;
-    const std::size_t limit = std::clamp<std::size_t>(options.limit, 1, limit_max);
+    const std::size_t limit = std::clamp<std::size_t>(options.limit, 1, sweep_limit_max);
     swept_keys swept;
     impl_.transactions().run([&](transaction::state& s) {
         const sweep_bounds bounds{s.log_ms(), limit, options.result_bytes_max};

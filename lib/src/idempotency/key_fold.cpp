@@ -33,16 +33,24 @@ public:
 
 private:
     bool is(key_state state) const { return known_ && state_of(before_) == state; }
+    bool is_open() const { return !is_finished(before_) && !is(key_state::expired); }
     bool holds_lease() const { return known_ && number("fence") == before_.fence; }
+    // Two stores may have known a key by two requests before their logs came together.
+    bool contradicts() const {
+        const auto request = blake2b::from_hex(from_.text("request").value_or(""));
+        return known_ && blake2b::bytes_of(*request) != view_of(before_.request);
+    }
     std::uint64_t number(std::string_view name) const { return from_.number(name).value_or(0); }
     void become(key_state state) { after_.state = static_cast<std::uint8_t>(state); }
 
     bool change(std::string_view type) {
         if (type == "idem.KeyClaimed") return claim();
         if (type == "idem.KeyFinished") return finish();
-        if (!holds_lease()) return false;
+        if (!holds_lease() || !is_open()) return false;
         if (type == "idem.KeyResumed") return resume();
+        if (is(key_state::dead)) return false;
         if (type == "idem.KeyDied") return die();
+        if (type == "idem.KeyInDoubt") return doubt();
         if (!is(key_state::running)) return false;
         if (type == "idem.KeyRenewed") {
             after_.leased_until = number("leased_until");
@@ -54,10 +62,7 @@ private:
             after_.calling.clear();
         } else if (type == "idem.KeyAbandoned") {
             become(key_state::abandoned);
-            after_.calling.clear();
             after_.reason = from_.text("reason").value_or("");
-        } else if (type == "idem.KeyInDoubt") {
-            become(key_state::in_doubt);
         } else {
             return false;
         }
@@ -77,24 +82,22 @@ private:
     }
 
     bool claim() {
-        const bool free = !known_ || is(key_state::running) || is(key_state::abandoned) ||
-                          is(key_state::in_doubt);
-        if (!free || number("fence") != before_.fence + 1) return false;
+        const bool free = !known_ || (is_open() && !is(key_state::dead));
+        if (!free || number("fence") != before_.fence + 1 || contradicts()) return false;
         if (!known_) identify();
         become(key_state::running);
         after_.fence = number("fence");
         ++after_.attempts;
         after_.attempts_max = static_cast<std::uint32_t>(number("attempts_max"));
         after_.leased_until = number("leased_until");
-        after_.calling.clear();
+        after_.calling = from_.text("call").value_or("");
         after_.reason.clear();
         return true;
     }
 
     bool finish() {
-        const bool open = !known_ || is(key_state::running) || is(key_state::abandoned) ||
-                          is(key_state::in_doubt) || is(key_state::dead);
-        if (!open || number("fence") != before_.fence) return false;
+        if (known_ && !is_open()) return false;
+        if (number("fence") != before_.fence || contradicts()) return false;
         if (!known_) identify();
         become(from_.flag("rejected") ? key_state::rejected : key_state::completed);
         after_.result = to_bytes(from_.bytes("result").value_or(""));
@@ -118,16 +121,18 @@ private:
     }
 
     bool die() {
-        if (!is(key_state::running) && !is(key_state::abandoned) && !is(key_state::in_doubt)) {
-            return false;
-        }
         become(key_state::dead);
         after_.reason = from_.text("reason").value_or("");
         return true;
     }
 
+    bool doubt() {
+        if (is(key_state::in_doubt) || before_.calling.empty()) return false;
+        become(key_state::in_doubt);
+        return true;
+    }
+
     bool resume() {
-        if (!is(key_state::dead) && !is(key_state::in_doubt)) return false;
         become(key_state::abandoned);
         after_.attempts = 0;
         after_.calling.clear();
@@ -154,8 +159,9 @@ constexpr std::string_view swept_type = "idem.KeysSwept";
 std::optional<std::string> key_fold::fault_of(std::string_view type, std::string_view data) const {
     const json::object_reader from(data);
     if (type == swept_type) {
-        if (from.number("until") && from.number("limit")) return std::nullopt;
-        return "has no numbers until and limit";
+        const auto limit = from.number("limit").value_or(0);
+        if (from.number("until") && limit >= 1 && limit <= sweep_limit_max) return std::nullopt;
+        return fmt::format("has no numbers until and limit, which is 1 to {}", sweep_limit_max);
     }
     if (std::find(key_types.begin(), key_types.end(), type) == key_types.end()) {
         return "is of no type that the stream $keys has";

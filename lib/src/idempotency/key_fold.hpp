@@ -1,7 +1,8 @@
 // Idempotency keys as a fold of the stream "$keys". Each event names its key by `key`, the hash of
 // scope and key in hexadecimal, and each that ends or prolongs a lease by `fence`:
 //
-//     idem.KeyClaimed    owner, operation, name, request, fence, attempts_max, leased_until, at
+//     idem.KeyClaimed    owner, operation, name, request, fence, attempts_max, leased_until, at,
+//                        call: that is still in doubt
 //     idem.KeyRenewed    fence, leased_until
 //     idem.KeyCalling    fence, call
 //     idem.KeyReached    fence, point, data

@@ -177,19 +177,21 @@ swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
     for (const auto& due : first_of(rows, by_horizon, bounds.until, bounds.limit)) {
         swept.forgotten.push_back(due.hash);
     }
-    if (bounds.result_bytes_max && bytes > *bounds.result_bytes_max) {
+    const auto full = [&](const std::vector<key_hash>& kind) {
+        return kind.size() >= bounds.limit;
+    };
+    // Nothing that is alive goes before all that has expired.
+    const bool evict = bounds.result_bytes_max && !full(swept.expired);
+    if (evict && bytes > *bounds.result_bytes_max) {
         const auto oldest = first_of(rows, by_age, ~0ULL, bounds.limit);
         for (std::size_t i = 0; i < oldest.size() && bytes > *bounds.result_bytes_max; ++i) {
             const auto row = row_of(rows, oldest[i].hash);
-            if (!row || row->expires <= bounds.until) continue;  // goes as expired
+            if (!row || row->expires <= bounds.until) continue;  // goes as expired, and is counted
             bytes -= row->result.size();
             swept.evicted.push_back(oldest[i].hash);
         }
     }
-    const auto full = [&](const std::vector<key_hash>& kind) {
-        return kind.size() >= bounds.limit;
-    };
-    swept.more = full(swept.expired) || full(swept.forgotten) ||
+    swept.more = !swept.expired.empty() || full(swept.forgotten) ||
                  (bounds.result_bytes_max && bytes > *bounds.result_bytes_max);
     return swept;
 }

@@ -41,6 +41,8 @@ void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before,
 // Milliseconds since 1970 of a UUIDv7; 0: it is none.
 std::uint64_t time_of_key(std::string_view name) noexcept;
 
+inline constexpr std::uint64_t sweep_limit_max = 10'000;
+
 struct sweep_bounds {
     std::uint64_t until = 0;  // log time
     std::uint64_t limit = 0;  // of each kind
@@ -51,7 +53,7 @@ struct swept_keys {
     std::vector<key_hash> expired;
     std::vector<key_hash> evicted;
     std::vector<key_hash> forgotten;
-    bool more = false;
+    bool more = false;  // or there may be: what expired may be forgotten next
 
     bool empty() const noexcept { return expired.empty() && evicted.empty() && forgotten.empty(); }
 };

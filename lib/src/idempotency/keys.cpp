@@ -31,9 +31,7 @@ std::string shown_name(std::string_view key, const key_hash& hash) {
 
 std::vector<receipt> receipts_of(const transaction::state& s, const key_row& row) {
     std::vector<receipt> receipts;
-    for (std::size_t at = 0; at + 16 <= row.events.size(); at += 16) {
-        uuid id;
-        std::copy_n(row.events.begin() + static_cast<std::ptrdiff_t>(at), 16, id.bytes.begin());
+    for (const uuid& id : ids_of(row)) {
         const auto position = s.log.known.find_id(id);
         if (!position) continue;  // a part of the log was imported without it
         const auto e = record_at(s.log.txn, s.source.tables, *position);
@@ -63,19 +61,31 @@ std::optional<key_answer> answer_of(const transaction::state& s, const key_row& 
                                                                   : key_outcome::too_old};
         case key_state::dead:
             return key_answer{.outcome = key_outcome::dead, .reason = row.reason};
-        case key_state::in_doubt:
-            return key_answer{.outcome = key_outcome::unknown, .reason = row.calling};
         case key_state::running:
-            if (row.leased_until <= s.now_ms) return std::nullopt;
-            return key_answer{.outcome = key_outcome::in_progress,
-                              .leased_until = from_milliseconds(row.leased_until)};
+            if (row.leased_until > s.now_ms) {
+                return key_answer{.outcome = key_outcome::in_progress,
+                                  .leased_until = from_milliseconds(row.leased_until)};
+            }
+            [[fallthrough]];
         case key_state::abandoned:
+        case key_state::in_doubt:
             break;
     }
-    return std::nullopt;
+    if (row.calling.empty()) return std::nullopt;
+    return key_answer{.outcome = key_outcome::unknown, .reason = row.calling};
 }
 
 }  // namespace
+
+std::vector<uuid> ids_of(const key_row& row) {
+    std::vector<uuid> ids(row.events.size() / sizeof(uuid::bytes));
+    auto from = row.events.begin();
+    for (uuid& id : ids) {
+        std::copy_n(from, id.bytes.size(), id.bytes.begin());
+        from += static_cast<std::ptrdiff_t>(id.bytes.size());
+    }
+    return ids;
+}
 
 timestamp from_milliseconds(std::uint64_t ms) noexcept {
     constexpr std::uint64_t last = 9'223'372'036'854;  // that a timestamp can be
@@ -115,6 +125,19 @@ key_standing keys::impl::look(const transaction::state& s, const asked_key& key)
         standing.answer = answer_of(s, *standing.row);
     }
     return standing;
+}
+
+void keys::impl::doubt(transaction::state& s, const key_hash& hash, const key_row& row) {
+    if (state_of(row) == key_state::in_doubt) return;
+    json::object_writer data;
+    data.text("key", blake2b::to_hex(hash)).number("fence", row.fence);
+    s.events.push_back(make_event("idem.KeyInDoubt", hash, data.str()));
+}
+
+void keys::impl::check_reason(std::string_view reason) {
+    if (reason.size() <= limits::result_bytes_max) return;
+    refuse("reason",
+           fmt::format("has {} bytes; the limit is {}", reason.size(), limits::result_bytes_max));
 }
 
 event keys::impl::make_event(std::string_view type, const key_hash& hash, std::string data) {
@@ -175,10 +198,7 @@ key_answer keys::once(const key_scope& scope, std::string_view key, const reques
         const auto standing = impl_.look(s, k);
         if (standing.answer) {
             answer = *standing.answer;
-            return;
-        }
-        if (standing.row && !standing.row->calling.empty()) {
-            answer = {.outcome = key_outcome::unknown, .reason = standing.row->calling};
+            if (answer.outcome == key_outcome::unknown) impl::doubt(s, k.hash, *standing.row);
             return;
         }
         transaction t(s);

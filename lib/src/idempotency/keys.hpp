@@ -49,6 +49,9 @@ public:
     // The event that stores the result together with the events that are there already.
     static void finish(transaction::state& s, const asked_key& key, std::uint64_t fence,
                        const ending& how);
+    // Notes, where it is not noted yet, that nobody knows whether a call was made.
+    static void doubt(transaction::state& s, const key_hash& hash, const key_row& row);
+    static void check_reason(std::string_view reason);
     static event make_event(std::string_view type, const key_hash& hash, std::string data);
     // What became of an answer whose events were appended last.
     static key_answer settle(key_answer answer, append_result appended);
@@ -64,6 +67,7 @@ private:
     const key_fold fold_;
 };
 
+std::vector<uuid> ids_of(const key_row& row);
 key_info describe(const key_hash& hash, const key_row& row);
 timestamp from_milliseconds(std::uint64_t ms) noexcept;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json_object.hpp"
+#include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "idempotency/keys.hpp"
@@ -23,6 +24,18 @@ json::object_writer under_lease(const key_hash& hash, std::uint64_t fence) {
 
 std::uint64_t lease_end(const transaction::state& s, std::chrono::milliseconds length) {
     return s.now_ms + static_cast<std::uint64_t>(length.count());
+}
+
+void check_name(const char* field, std::string_view name) {
+    if (name.size() > limits::name_bytes_max) {
+        throw error(errc::invalid_input,
+                    fmt::format("{} has {} bytes; the limit is {}", field, name.size(),
+                                limits::name_bytes_max),
+                    {.field = field});
+    }
+    if (text::invalid_utf8(name)) {
+        throw error(errc::invalid_input, fmt::format("{} is not UTF-8", field), {.field = field});
+    }
 }
 
 void check_length(std::chrono::milliseconds length) {
@@ -108,18 +121,16 @@ public:
         granted = nullptr;
         to_probe.reset();
         const auto standing = keys_.look(s, key_);
-        const bool in_doubt =
-            standing.row && !standing.row->calling.empty() &&
-            (!standing.answer || standing.answer->outcome == key_outcome::unknown);
-        if (!in_doubt && standing.answer) {
-            static_cast<key_answer&>(answer) = *standing.answer;
-            return;
-        }
+        if (standing.answer) static_cast<key_answer&>(answer) = *standing.answer;
+        const bool in_doubt = standing.answer && answer.outcome == key_outcome::unknown;
+        if (standing.answer && !in_doubt) return;
         if (in_doubt && !may_retry(s, *standing.row, probed)) return;
         if (standing.row && standing.row->attempts >= options_.attempts_max) {
             return die(s, *standing.row);
         }
-        grant(s, standing.row);
+        // Until the holder has reached a point behind the call, it may be lost like the one before.
+        const bool still = in_doubt && !(probed && probed->answer == probe_answer::not_done);
+        grant(s, standing.row, still ? standing.row->calling : "");
         granted->call_was_done = in_doubt && probed && probed->answer == probe_answer::done;
     }
 
@@ -137,11 +148,7 @@ private:
         }
         if (known && probed->answer != probe_answer::unknown) return true;
         if (options_.retry_unknown) return true;
-        answer.outcome = key_outcome::unknown;
-        answer.reason = row.calling;
-        if (state_of(row) == key_state::running) {
-            append(s, "idem.KeyInDoubt", under_lease(key_.hash, row.fence));
-        }
+        keys::impl::doubt(s, key_.hash, row);
         return false;
     }
 
@@ -152,7 +159,7 @@ private:
         append(s, "idem.KeyDied", under_lease(key_.hash, row.fence).text("reason", answer.reason));
     }
 
-    void grant(transaction::state& s, const std::optional<key_row>& row) {
+    void grant(transaction::state& s, const std::optional<key_row>& row, std::string_view call) {
         granted = std::make_shared<lease::impl>(keys_, key_, options_);
         granted->fence = (row ? row->fence : 0) + 1;
         granted->attempt = (row ? row->attempts : 0) + 1;
@@ -160,13 +167,14 @@ private:
             granted->point = row->point;
             granted->data = view_of(row->data);
         }
-        answer.outcome = key_outcome::granted;
+        static_cast<key_answer&>(answer) = {.outcome = key_outcome::granted};
         answer.leased_until = from_milliseconds(lease_end(s, options_.lease));
         json::object_writer data = under_lease(key_.hash, granted->fence);
         data.text("owner", key_.owner).text("operation", key_.operation);
         data.text("name", key_.name).text("request", key_.request);
         data.number("attempts_max", options_.attempts_max);
         data.number("leased_until", lease_end(s, options_.lease)).number("at", s.at_ms());
+        if (!call.empty()) data.text("call", call);
         append(s, "idem.KeyClaimed", data);
     }
 
@@ -224,24 +232,21 @@ uuid lease::downstream_key(std::string_view call) const {
 }
 
 key_outcome lease::calling(std::string_view call) {
-    if (call.empty() || call.size() > limits::name_bytes_max) {
-        throw error(errc::invalid_input,
-                    fmt::format("the name of a call has {} bytes: give 1 to {}", call.size(),
-                                limits::name_bytes_max),
-                    {.field = "call"});
+    if (call.empty()) {
+        throw error(errc::invalid_input, "the name of a call is empty", {.field = "call"});
     }
+    check_name("call", call);
     return impl_->append("idem.KeyCalling",
                          under_lease(impl_->asked.hash, impl_->fence).text("call", call));
 }
 
 key_outcome lease::checkpoint(std::string_view point, std::string_view data) {
-    if (point.size() > limits::name_bytes_max || data.size() > limits::result_bytes_max) {
+    check_name("point", point);
+    if (data.size() > limits::result_bytes_max) {
         throw error(errc::invalid_input,
-                    fmt::format("a recovery point has {} bytes and {} of data; the limits are {} "
-                                "and {}",
-                                point.size(), data.size(), limits::name_bytes_max,
-                                limits::result_bytes_max),
-                    {.field = "point"});
+                    fmt::format("the data of a recovery point has {} bytes; the limit is {}",
+                                data.size(), limits::result_bytes_max),
+                    {.field = "data"});
     }
     const auto outcome = impl_->append(
         "idem.KeyReached",
@@ -270,6 +275,7 @@ key_answer lease::reject(std::string_view why, std::span<const event> events) {
     return impl_->end(why, true, events);
 }
 key_outcome lease::abandon(std::string_view reason) {
+    keys::impl::check_reason(reason);
     return impl_->append("idem.KeyAbandoned",
                          under_lease(impl_->asked.hash, impl_->fence).text("reason", reason));
 }

@@ -8,21 +8,15 @@
 #include "commands_generated.h"
 #include "idem/error.hpp"
 #include "idempotency/row.hpp"
-#include "log/catalog.hpp"
 #include "log/content.hpp"
 #include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
 
-std::string fold_key(const reserved_fold& fold) {
-    return "fold/" + std::string(fold.table());
-}
-
 // Of the fold that made the rows; 0: there are none.
-std::uint32_t version_kept(const storage::transaction& txn, storage::table catalog,
-                           const reserved_fold& fold) {
-    const auto entry = txn.get(catalog, fold_key(fold));
+std::uint32_t version_kept(const storage::transaction& txn, storage::table table) {
+    const auto entry = txn.get(table, reserved_info_key);
     return entry ? unpack<wire::FoldInfo>(*entry).version : 0;
 }
 
@@ -74,10 +68,9 @@ void reserved_tables::batch(const open_log& log, std::span<const event_view> eve
 }
 
 reserved_rows open_reserved(const open_log& log, const reserved_fold& fold) {
-    const storage::table catalog = log.txn.open_table(catalog_name);
     const storage::table table = log.txn.open_table(fold.table());
     reserved_rows rows(log.txn, table);
-    if (version_kept(log.txn, catalog, fold) == fold.version()) return rows;
+    if (version_kept(log.txn, table) == fold.version()) return rows;
     log.txn.clear_table(table);
     log.known.forwards(fold.stream(), 1, [&](const event_view& e) {
         // What is written moves what is read in place.
@@ -87,16 +80,15 @@ reserved_rows open_reserved(const open_log& log, const reserved_fold& fold) {
     });
     wire::FoldInfoT info;
     info.version = fold.version();
-    log.txn.put(catalog, fold_key(fold), pack<wire::FoldInfo>(info));
+    log.txn.put(table, reserved_info_key, pack<wire::FoldInfo>(info));
     return rows;
 }
 
 std::optional<storage::table> find_reserved(storage::environment& env, const reserved_fold& fold) {
-    const auto catalog = env.find_table(catalog_name);
     const auto table = env.find_table(fold.table());
-    if (!catalog || !table) return std::nullopt;
+    if (!table) return std::nullopt;
     const storage::read_transaction txn(env);
-    const std::uint32_t version = version_kept(txn, *catalog, fold);
+    const std::uint32_t version = version_kept(txn, *table);
     if (version == 0 || version == fold.version()) return table;
     throw error(errc::stale,
                 fmt::format("the table {} was made by another version of idem; the next command "

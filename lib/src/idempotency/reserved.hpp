@@ -15,6 +15,10 @@
 
 namespace idem {
 
+// Key of the row that tells which version of the fold has made the table; it goes with the rows. No
+// key of a fold begins so.
+inline constexpr std::string_view reserved_info_key = "!fold";
+
 // The rows of one table in the hand of its fold.
 class reserved_rows {
 public:

@@ -11,21 +11,20 @@ namespace {
 
 // Hybrid logical clock (Kulkarni et al. 2014): physical milliseconds above, a logical count below;
 // it never falls behind the last stamp, whatever the wall clock does.
-std::uint64_t physical_clock() {
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    return static_cast<std::uint64_t>(now.count()) << 16;
+std::uint64_t physical_time(const wall_clock& clock) {
+    return clock.now_ms() << 16;
 }
 
 }  // namespace
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-                   std::vector<append_observer*> observers, read_row row)
+                   std::vector<append_observer*> observers, read_row row, wall_clock clock)
     : env_(std::move(env)),
       tables_(tables),
       origin_(origin),
       observers_(std::move(observers)),
-      row_(std::move(row)) {}
+      row_(std::move(row)),
+      clock_(std::move(clock)) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
@@ -143,13 +142,27 @@ void appender::check_guard(const open_log& log, const append_guard& guard) {
 }
 
 // False: there is nothing to append. A plan has effects on its maker, so that it is made again only
-// if another process has written meanwhile.
+// if another process has written meanwhile. One that threw counts as made: those behind it in the
+// group were planned without its events.
 bool appender::make_plan(const open_log& log, request& r) {
-    if (r.planned_in == log.txn.id()) return r.batch.size() > 0;
-    auto plan = (*r.plan)(log);
-    r.batch = plan ? std::move(plan->batch) : encoded_batch({});
-    r.condition = plan ? std::move(plan->condition) : append_condition{};
-    r.planned_in = log.txn.id();
+    if (r.planned_in != log.txn.id()) {
+        r.plan_fault = nullptr;
+        r.batch = encoded_batch({});
+        try {
+            auto plan = (*r.plan)(log);
+            if (plan) r.batch = std::move(plan->batch);
+            r.condition = plan ? std::move(plan->condition) : append_condition{};
+        } catch (const storage::begun_too_early&) {
+            throw;
+        } catch (const error& e) {
+            if (e.code() == errc::map_full) throw;
+            r.plan_fault = std::current_exception();
+        } catch (...) {
+            r.plan_fault = std::current_exception();
+        }
+        r.planned_in = log.txn.id();
+    }
+    if (r.plan_fault) std::rethrow_exception(r.plan_fault);
     return r.batch.size() > 0;
 }
 
@@ -212,7 +225,7 @@ void appender::write_blocks(open_log& log, const encoded_batch& batch, const dec
 }
 
 void appender::place(encoded_batch& batch, const decision& d, log_head& head) const {
-    const std::uint64_t now = physical_clock();
+    const std::uint64_t now = physical_time(clock_);
     for (const auto i : d.fresh) {
         const receipt& given = d.result.receipts[i];
         head.position = given.position;
