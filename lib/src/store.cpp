@@ -51,8 +51,9 @@ public:
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
-          writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row()),
-          transactions(events, writer, reserved, read_inline_row()),
+          clock(options.clock),
+          writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row(), clock),
+          transactions(events, writer, reserved, read_inline_row(), clock),
           keys(transactions) {}
 
     read_row read_inline_row() const {
@@ -83,6 +84,7 @@ public:
     projection_set projections;
     const unsigned replay_threads;
     reserved_tables reserved;
+    const wall_clock clock;
     appender writer;
     const transactor transactions;
     idem::keys::impl keys;
@@ -112,8 +114,9 @@ append_result store::append(std::span<const event> batch, const append_condition
         auto payloads = impl_->payloads_of(batch);
         try {
             for (;;) {
-                auto result = impl_->writer.append(encoded_batch(payloads.events()), condition,
-                                                   {schemas_stream, payloads.position()});
+                auto result =
+                    impl_->writer.append(encoded_batch(payloads.events(), impl_->clock.now()),
+                                         condition, {schemas_stream, payloads.position()});
                 // Each turn aligns an event more.
                 if (result.outcome() != outcome::id_conflict || !payloads.align()) return result;
             }

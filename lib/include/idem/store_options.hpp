@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 
+#include "idem/event.hpp"
 #include "idem/read.hpp"
 
 namespace idem {
@@ -18,6 +20,9 @@ struct open_options {
     unsigned replay_threads = 0;
     // Locks and maps cannot be trusted there; take it upon yourself for a single process.
     bool allow_network_file_system = false;
+    // Tells the time in place of the system's clock: for stamps, for events that bring none, for
+    // leases and what is due. Called from any thread, within commits too. Empty: the system's.
+    std::function<timestamp()> clock = {};
 };
 
 struct follow_options {

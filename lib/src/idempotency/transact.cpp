@@ -23,12 +23,6 @@ void read_whole(const transaction::state& s, const query& select, const visit_ev
 
 }  // namespace
 
-std::uint64_t wall_clock_ms() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
-
 std::uint64_t transaction::head() const noexcept {
     return state_.log.head.position;
 }
@@ -81,7 +75,7 @@ append_result transactor::run(const work& decide) const {
     for (;;) {
         const auto known = source_.schemas->get_with_position();
         const plan_append plan = [&](const open_log& log) -> std::optional<planned_append> {
-            transaction::state state(log, source_, row_, known.schemas);
+            transaction::state state(log, source_, row_, known.schemas, clock_.now());
             decide(state);
             if (state.events.empty()) return std::nullopt;
             append_payloads payloads(
@@ -89,7 +83,7 @@ append_result transactor::run(const work& decide) const {
                 [&](const uuid& id) { return find_event(log, source_.tables, id); },
                 [this](const event& e) { return reserved_.fault_of(e); });
             if (!known.schemas->empty()) payloads.align();
-            return planned_append{encoded_batch(payloads.events())};
+            return planned_append{encoded_batch(payloads.events(), state.now)};
         };
         try {
             return writer_.append(plan, {schemas_stream, known.position});

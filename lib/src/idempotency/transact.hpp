@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "idem/store_options.hpp"
 #include "idem/transaction.hpp"
 #include "idempotency/reserved.hpp"
@@ -15,14 +16,17 @@
 
 namespace idem {
 
-std::uint64_t wall_clock_ms();
-
 // What a transaction sees, and what it is to append.
 class transaction::state {
 public:
     state(const open_log& l, const event_source& s, const read_row& r,
-          std::shared_ptr<const registered_schemas> k)
-        : log(l), source(s), row(r), known(std::move(k)), now_ms(wall_clock_ms()) {}
+          std::shared_ptr<const registered_schemas> k, timestamp now_)
+        : log(l),
+          source(s),
+          row(r),
+          known(std::move(k)),
+          now(now_),
+          now_ms(wall_clock::milliseconds_of(now)) {}
 
     // Milliseconds since 1970: when the newest event was appended; when that is for those that are
     // appended now; what the clock says.
@@ -33,6 +37,7 @@ public:
     const event_source& source;
     const read_row& row;
     const std::shared_ptr<const registered_schemas> known;
+    const timestamp now;
     const std::uint64_t now_ms;
     std::vector<event> events;
 };
@@ -40,8 +45,13 @@ public:
 // Any thread.
 class transactor {
 public:
-    transactor(event_source source, appender& writer, const reserved_tables& reserved, read_row row)
-        : source_(std::move(source)), writer_(writer), reserved_(reserved), row_(std::move(row)) {}
+    transactor(event_source source, appender& writer, const reserved_tables& reserved, read_row row,
+               wall_clock clock)
+        : source_(std::move(source)),
+          writer_(writer),
+          reserved_(reserved),
+          row_(std::move(row)),
+          clock_(std::move(clock)) {}
 
     // Nothing is appended, and the result is empty, where `work` leaves no events.
     using work = std::function<void(transaction::state&)>;
@@ -55,6 +65,7 @@ private:
     appender& writer_;
     const reserved_tables& reserved_;
     const read_row row_;
+    const wall_clock clock_;
 };
 
 }  // namespace idem

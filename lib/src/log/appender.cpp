@@ -11,21 +11,20 @@ namespace {
 
 // Hybrid logical clock (Kulkarni et al. 2014): physical milliseconds above, a logical count below;
 // it never falls behind the last stamp, whatever the wall clock does.
-std::uint64_t physical_clock() {
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    return static_cast<std::uint64_t>(now.count()) << 16;
+std::uint64_t physical_time(const wall_clock& clock) {
+    return clock.now_ms() << 16;
 }
 
 }  // namespace
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-                   std::vector<append_observer*> observers, read_row row)
+                   std::vector<append_observer*> observers, read_row row, wall_clock clock)
     : env_(std::move(env)),
       tables_(tables),
       origin_(origin),
       observers_(std::move(observers)),
-      row_(std::move(row)) {}
+      row_(std::move(row)),
+      clock_(std::move(clock)) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
@@ -212,7 +211,7 @@ void appender::write_blocks(open_log& log, const encoded_batch& batch, const dec
 }
 
 void appender::place(encoded_batch& batch, const decision& d, log_head& head) const {
-    const std::uint64_t now = physical_clock();
+    const std::uint64_t now = physical_time(clock_);
     for (const auto i : d.fresh) {
         const receipt& given = d.result.receipts[i];
         head.position = given.position;

@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/turnstile.hpp"
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
@@ -76,7 +77,7 @@ using plan_append = std::function<std::optional<planned_append>(const open_log& 
 class appender {
 public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-             std::vector<append_observer*> observers, read_row row = {});
+             std::vector<append_observer*> observers, read_row row = {}, wall_clock clock = {});
 
     append_result append(encoded_batch batch, append_condition condition, append_guard guard = {});
 
@@ -113,6 +114,7 @@ private:
     const uuid origin_;
     const std::vector<append_observer*> observers_;
     const read_row row_;
+    const wall_clock clock_;
     stream_heads heads_;    // the leader's
     indexed_events added_;  // and these
 

@@ -99,11 +99,9 @@ std::string_view text_of(const flatbuffers::String* text) noexcept {
 
 }  // namespace
 
-encoded_batch::encoded_batch(std::span<const event> events) {
+encoded_batch::encoded_batch(std::span<const event> events, timestamp now) {
     check_batch(events);
     records_.reserve(events.size());
-    const timestamp now =
-        std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
     flatbuffers::FlatBufferBuilder builder(512);
     for (std::size_t i = 0; i < events.size(); ++i) {
         check_event(events[i], i);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "idem/event.hpp"
 
 namespace idem {
@@ -17,8 +18,8 @@ namespace idem {
 class encoded_batch {
 public:
     // Checks every event against limits and rules, in order; throws invalid_input naming the first
-    // event and field that break one. Events without a time get the present one.
-    explicit encoded_batch(std::span<const event> events);
+    // event and field that break one. Events without a time get `now`.
+    explicit encoded_batch(std::span<const event> events, timestamp now = wall_clock().now());
 
     std::size_t size() const noexcept { return records_.size(); }
     std::size_t bytes() const noexcept { return buffer_.size(); }
