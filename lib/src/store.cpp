@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "backup.hpp"
+#include "idempotency/effect_rules.hpp"
+#include "idempotency/effects.hpp"
 #include "idempotency/folds.hpp"
 #include "idempotency/keys.hpp"
 #include "idempotency/transact.hpp"
@@ -52,9 +54,14 @@ public:
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
           clock(options.clock),
-          writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row(), clock),
+          rules(clock),
+          writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row(), clock,
+                 [this](const open_log& log, std::span<const event_view> fresh) {
+                     return rules.derive(log, fresh);
+                 }),
           transactions(events, writer, reserved, read_inline_row(), clock),
-          keys(transactions) {}
+          keys(transactions),
+          effects(transactions) {}
 
     read_row read_inline_row() const {
         return [this](std::string_view projection, std::string_view key) {
@@ -85,9 +92,11 @@ public:
     const unsigned replay_threads;
     reserved_tables reserved;
     const wall_clock clock;
+    effect_rules rules;
     appender writer;
     const transactor transactions;
     idem::keys::impl keys;
+    idem::effects::impl effects;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -145,6 +154,13 @@ key_answer store::once(const key_scope& scope, std::string_view key, const reque
 }
 keys store::keys() {
     return idem::keys(impl_->keys);
+}
+
+void store::run(const effect_rule& rule) {
+    impl_->rules.add(rule);
+}
+effects store::effects() {
+    return idem::effects(impl_->effects);
 }
 
 std::uint64_t store::head() const {

@@ -28,7 +28,7 @@ enum class errc : std::uint8_t {
     forked,              // the store was opened before fork() and is used after it
     network_file_system,  // the folder lies on a file system on which locks or maps cannot be
                           // trusted
-    handler_failed,       // a projection's handler threw; names event, position and cause
+    handler_failed,       // a projection's handler or an effect rule threw; names event and cause
     unknown_version,  // an event's schema version is newer than its reader, or no upcaster leads
                       // on from it
     stale,            // a projection's rows were made by other code than runs here: rebuild it

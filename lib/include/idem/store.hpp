@@ -15,6 +15,7 @@
 
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
+#include "idem/effects.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
@@ -62,7 +63,9 @@ public:
     // for keys().once().
     key_answer once(const key_scope& scope, std::string_view key, const request& asked,
                     const idem::keys::command& work, const key_options& options = {});
-    idem::keys keys();  // lives as long as the store
+    idem::keys keys();        // lives as long as the store
+    idem::effects effects();  // likewise
+    void run(const effect_rule& rule);
 
     // ---- read
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "idem/effect.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
 #include "idem/store_info.hpp"
@@ -68,6 +69,11 @@ public:
 
     void append(event e);
     void append(std::span<const event> events);
+
+    // What is to be done because of an event that this function has appended before; the effect's
+    // id. Where the event is known already, and so is a duplicate, nothing is declared. Receipts
+    // are those of append() alone. Throws invalid_input.
+    uuid declare(const uuid& event_id, const effect& e);
 
     class state;  // lib/src/idempotency/transact.hpp
     explicit transaction(state& s) noexcept : state_(s) {}

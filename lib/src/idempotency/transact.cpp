@@ -1,5 +1,10 @@
 #include "idempotency/transact.hpp"
 
+#include <algorithm>
+#include <iterator>
+
+#include "idem/error.hpp"
+#include "idempotency/effect_fold.hpp"
 #include "log/pass.hpp"
 #include "projection/snapshots.hpp"
 #include "schema/payload_reader.hpp"
@@ -49,6 +54,24 @@ void transaction::append(std::span<const event> events) {
     state_.events.insert(state_.events.end(), events.begin(), events.end());
 }
 
+uuid transaction::declare(const uuid& event_id, const effect& e) {
+    const auto& events = state_.events;
+    const auto is_cause = [&](const event& cause) { return cause.id == event_id; };
+    if (std::find_if(events.rbegin(), events.rend(), is_cause) == events.rend()) {
+        throw error(errc::invalid_input,
+                    "an effect is declared of event " + to_string(event_id) +
+                        ", which this transaction has not appended before",
+                    {.field = "event_id"});
+    }
+    std::uint32_t& index = state_.effects_of[{event_id, e.name}];
+    event declared = declare_effect(event_id, e, index, state_.now);
+    ++index;
+    const uuid id = declared.id;
+    const bool known = state_.log.known.find_id(event_id) || state_.log.known.find_id(id);
+    if (!known) state_.declared.push_back(std::move(declared));
+    return id;
+}
+
 void transaction::read_views(const query& select,
                              const std::function<bool(const event_view&)>& visit) const {
     read_whole(state_, select, visit);
@@ -72,12 +95,16 @@ std::optional<fold_snapshot> transaction::load_snapshot(const stream_fold_view& 
 }
 
 append_result transactor::run(const work& decide) const {
+    std::size_t own = 0;  // events; effects are declared behind them
     for (;;) {
         const auto known = source_.schemas->get_with_position();
         const plan_append plan = [&](const open_log& log) -> std::optional<planned_append> {
             transaction::state state(log, source_, row_, known.schemas, clock_.now());
             decide(state);
             if (state.events.empty()) return std::nullopt;
+            own = state.events.size();
+            state.events.insert(state.events.end(), std::make_move_iterator(state.declared.begin()),
+                                std::make_move_iterator(state.declared.end()));
             append_payloads payloads(
                 known, state.events,
                 [&](const uuid& id) { return find_event(log, source_.tables, id); },
@@ -86,7 +113,9 @@ append_result transactor::run(const work& decide) const {
             return planned_append{encoded_batch(payloads.events(), state.now)};
         };
         try {
-            return writer_.append(plan, {schemas_stream, known.position});
+            auto result = writer_.append(plan, {schemas_stream, known.position});
+            if (result.receipts.size() > own) result.receipts.resize(own);
+            return result;
         } catch (const stream_has_grown&) {
             continue;  // a schema was registered meanwhile, which may concern the batch
         }

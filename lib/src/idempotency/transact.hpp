@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -40,6 +43,8 @@ public:
     const timestamp now;
     const std::uint64_t now_ms;
     std::vector<event> events;
+    std::vector<event> declared;  // effects, to be appended behind the events
+    std::map<std::pair<uuid, std::string>, std::uint32_t> effects_of;  // event and name
 };
 
 // Any thread.
@@ -59,6 +64,7 @@ public:
 
     // As the transaction would find it now.
     const event_source& source() const noexcept { return source_; }
+    const wall_clock& clock() const noexcept { return clock_; }
 
 private:
     const event_source source_;

@@ -15,16 +15,25 @@ std::uint64_t physical_time(const wall_clock& clock) {
     return clock.now_ms() << 16;
 }
 
+std::vector<event_view> views_of(const encoded_batch& batch, const decision& d) {
+    std::vector<event_view> fresh;
+    fresh.reserve(d.fresh.size());
+    for (const auto i : d.fresh) fresh.push_back(batch.view(i));
+    return fresh;
+}
+
 }  // namespace
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-                   std::vector<append_observer*> observers, read_row row, wall_clock clock)
+                   std::vector<append_observer*> observers, read_row row, wall_clock clock,
+                   derive_events derive)
     : env_(std::move(env)),
       tables_(tables),
       origin_(origin),
       observers_(std::move(observers)),
       row_(std::move(row)),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      derive_(std::move(derive)) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
@@ -148,6 +157,7 @@ bool appender::make_plan(const open_log& log, request& r) {
     if (r.planned_in != log.txn.id()) {
         r.plan_fault = nullptr;
         r.batch = encoded_batch({});
+        r.own = 0;
         try {
             auto plan = (*r.plan)(log);
             if (plan) r.batch = std::move(plan->batch);
@@ -166,6 +176,30 @@ bool appender::make_plan(const open_log& log, request& r) {
     return r.batch.size() > 0;
 }
 
+// The fresh events of the batch are placed, and so are those that follow from them, which are the
+// batch's last then.
+decision appender::decide_on(open_log& log, request& r) const {
+    const auto differs = [this](const append_condition::row& expected) {
+        return row_(expected.projection, expected.key) != expected.value;
+    };
+    const log_head before = log.head;
+    const auto decide_batch = [&] {
+        log.head = before;
+        decision d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.condition,
+                            differs, log.head.position);
+        place(r.batch, d, log.head);
+        return d;
+    };
+    if (r.own == 0) r.own = r.batch.size();
+    r.batch.shrink(r.own);  // to what it was, where the commit begins again
+    decision d = decide_batch();
+    if (!derive_ || d.fresh.empty()) return d;
+    const auto derived = derive_(log, views_of(r.batch, d));
+    if (derived.empty()) return d;
+    r.batch.extend(encoded_batch(derived, clock_.now()));
+    return decide_batch();
+}
+
 void appender::write_batch(open_log& log, request& r) {
     const log_head before = log.head;
     r.fault = nullptr;
@@ -174,14 +208,8 @@ void appender::write_batch(open_log& log, request& r) {
     try {
         check_guard(log, r.guard);
         if (r.plan && !make_plan(log, r)) return;
-        const auto differs = [this](const append_condition::row& expected) {
-            return row_(expected.projection, expected.key) != expected.value;
-        };
-        d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.condition, differs,
-                   log.head.position);
-        place(r.batch, d, log.head);
-        fresh.reserve(d.fresh.size());
-        for (const auto i : d.fresh) fresh.push_back(r.batch.view(i));
+        d = decide_on(log, r);
+        fresh = views_of(r.batch, d);
         observers_.front()->batch(log, fresh);
     } catch (const storage::begun_too_early&) {
         throw;
@@ -206,6 +234,7 @@ void appender::write_batch(open_log& log, request& r) {
         heads_.set(d.streams[n], r.batch.stream(i), given.revision);
     }
     r.result = std::move(d.result);
+    if (r.result.accepted()) r.result.receipts.resize(r.own);
 }
 
 void appender::write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const {

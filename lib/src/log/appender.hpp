@@ -51,6 +51,11 @@ public:
 using read_row =
     std::function<std::optional<std::string>(std::string_view projection, std::string_view key)>;
 
+// Further events that follow from those about to be written, to be written behind them in the same
+// commit. None may have an id that is known. A throw rejects the batch.
+using derive_events =
+    std::function<std::vector<event>(const open_log& log, std::span<const event_view> fresh)>;
+
 // How long to wait for those who shared a commit that took so long. Bounded, for what a commit
 // waited for itself, a slow handler or the lock of another process, says nothing of their return.
 std::chrono::steady_clock::duration patience_after(
@@ -77,7 +82,8 @@ using plan_append = std::function<std::optional<planned_append>(const open_log& 
 class appender {
 public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
-             std::vector<append_observer*> observers, read_row row = {}, wall_clock clock = {});
+             std::vector<append_observer*> observers, read_row row = {}, wall_clock clock = {},
+             derive_events derive = {});
 
     append_result append(encoded_batch batch, append_condition condition, append_guard guard = {});
 
@@ -91,8 +97,7 @@ private:
         append_condition condition;
         append_guard guard = {};
         const plan_append* plan = nullptr;
-        std::uint64_t planned_in = 0;             // transaction
-        std::exception_ptr plan_fault = nullptr;  // what the plan threw
+        std::size_t own = 0;           // events of the batch that are the caller's; 0: all
         append_result result = {};
         std::exception_ptr fault = nullptr;
         std::atomic<bool> done = false;  // the last that is written of it
@@ -106,6 +111,7 @@ private:
     void commit(const group& requests);
     static void check_guard(const open_log& log, const append_guard& guard);
     static bool make_plan(const open_log& log, request& r);
+    decision decide_on(open_log& log, request& r) const;
     void write_batch(open_log& log, request& r);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
@@ -116,6 +122,7 @@ private:
     const std::vector<append_observer*> observers_;
     const read_row row_;
     const wall_clock clock_;
+    const derive_events derive_;
     stream_heads heads_;    // the leader's
     indexed_events added_;  // and these
 

@@ -134,6 +134,19 @@ std::string_view encoded_batch::stream(std::size_t index) const noexcept {
     return view(index).stream();
 }
 
+void encoded_batch::extend(const encoded_batch& by) {
+    for (const slot& added : by.records_) {
+        records_.push_back({buffer_.size() + added.offset, added.size, added.id});
+    }
+    buffer_ += by.buffer_;
+}
+
+void encoded_batch::shrink(std::size_t size) {
+    if (size >= records_.size()) return;
+    buffer_.resize(records_[size].offset);
+    records_.resize(size);
+}
+
 void encoded_batch::place(std::size_t index, std::uint64_t position, std::uint64_t revision,
                           const stamp& s) {
     const slot& record = records_[index];

@@ -28,6 +28,10 @@ public:
     const uuid& id(std::size_t index) const noexcept { return records_[index].id; }
     std::string_view stream(std::size_t index) const noexcept;
 
+    // Puts other events behind these, whatever their number; leaves the first `size` alone.
+    void extend(const encoded_batch& by);
+    void shrink(std::size_t size);
+
     // Fills in what the writer knows and seals the record with its checksum; may be repeated.
     void place(std::size_t index, std::uint64_t position, std::uint64_t revision, const stamp& s);
     std::string_view record(std::size_t index) const noexcept;

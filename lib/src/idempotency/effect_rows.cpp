@@ -1,0 +1,221 @@
+#include "idempotency/effect_rows.hpp"
+
+#include <algorithm>
+
+#include "base/blake2b.hpp"
+#include "idempotency/row.hpp"
+#include "storage/cursor.hpp"
+
+namespace idem {
+namespace {
+
+constexpr std::string_view by_due = "d";
+constexpr std::string_view by_name = "f";
+constexpr std::string_view queues = "q";
+constexpr std::string_view standing = "b";
+constexpr std::string_view by_end = "o";
+constexpr std::size_t number_bytes = 8;
+constexpr std::size_t uuid_bytes = 16;
+
+// Big-endian, so that keys sort by number.
+void append_number(std::string& key, std::uint64_t number) {
+    for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(number >> shift));
+}
+std::uint64_t number_of(std::string_view bytes) noexcept {
+    std::uint64_t number = 0;
+    for (const char byte : bytes.substr(0, number_bytes)) {
+        number = number << 8 | static_cast<std::uint8_t>(byte);
+    }
+    return number;
+}
+std::string_view bytes_of(const uuid& id) noexcept {
+    return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+std::string when_due(std::string key, const effect_row& row, const uuid& id) {
+    append_number(key, due_time(row));
+    append_number(key, row.sequence);  // of those due at once the first in the log
+    return key.append(bytes_of(id));
+}
+std::string when_finished(const effect_row& row, const uuid& id) {
+    std::string key(by_end);
+    append_number(key, row.finished);
+    return key.append(bytes_of(id));
+}
+std::string hashed(std::string_view prefix, std::string_view text) {
+    return std::string(prefix).append(blake2b::bytes_of(blake2b::of({text})));
+}
+std::string queue_key(const effect_row& row) {
+    std::string key = hashed(queues, row.order_key);
+    append_number(key, row.sequence);
+    return key;
+}
+
+// The first entries of an order.
+void find_first(const storage::transaction& txn, storage::table table, std::string_view prefix,
+                std::uint64_t until, std::size_t limit, std::vector<due_effect>& found) {
+    storage::cursor rows(txn, table);
+    std::size_t left = limit;
+    for (auto row = rows.seek(prefix); row && row->first.starts_with(prefix) && left > 0;
+         row = rows.next(), --left) {
+        const std::string_view rest = row->first.substr(prefix.size());
+        if (rest.size() != number_bytes + number_bytes + uuid_bytes) break;
+        const std::uint64_t time = number_of(rest);
+        if (time > until) break;
+        found.push_back({time, number_of(rest.substr(number_bytes)), read_effect_id(rest)});
+    }
+}
+
+effect_sums sums_of(const reserved_rows& rows) {
+    const auto row = rows.get(effect_sums_key);
+    return row ? unpack<wire::EffectSums>(*row) : effect_sums{};
+}
+
+std::uint64_t& count_of(effect_sums& sums, effect_state state) noexcept {
+    switch (state) {
+        case effect_state::due:
+            return sums.due;
+        case effect_state::attempted:
+            return sums.attempted;
+        case effect_state::failed:
+            return sums.failed;
+        case effect_state::done:
+            return sums.done;
+        case effect_state::unknown:
+            return sums.unknown;
+        case effect_state::dead:
+            return sums.dead;
+        case effect_state::discarded:
+            return sums.discarded;
+        case effect_state::compensated:
+            break;
+    }
+    return sums.compensated;
+}
+
+void count(effect_sums& sums, const effect_row& row, std::uint64_t sign) {
+    count_of(sums, state_of(row)) += sign;
+    sums.payload_bytes += sign * row.payload.size();
+    sums.result_bytes += sign * row.result.size();
+}
+
+// The orders in which a row stands, if it is its turn.
+template <class Visit>
+void each_order(const effect_row& row, const uuid& id, Visit&& visit) {
+    const effect_state state = state_of(row);
+    if (is_waiting(state)) {
+        visit(when_due(std::string(by_due), row, id));
+        visit(when_due(hashed(by_name, row.name), row, id));
+    } else if (stands_still(state)) {
+        visit(standing_prefix(state).append(bytes_of(id)));
+    } else {
+        visit(when_finished(row, id));
+    }
+}
+
+bool has_its_turn(const reserved_rows& rows, const effect_row& row) {
+    if (row.order_key.empty() || !is_waiting(state_of(row))) return true;
+    const auto first = rows.keys(hashed(queues, row.order_key), 1);
+    return !first.empty() && first.front() == queue_key(row);
+}
+
+void put_orders(reserved_rows& rows, const uuid& id, const effect_row& row) {
+    if (!has_its_turn(rows, row)) return;
+    each_order(row, id, [&rows](const std::string& key) { rows.put(key, {}); });
+}
+
+// One has left the queue: who is the first now has its turn.
+void promote(reserved_rows& rows, std::string_view order_key) {
+    const auto first = rows.keys(hashed(queues, order_key), 1);
+    if (first.empty()) return;
+    const auto id = rows.get(first.front());
+    if (!id) return;
+    const uuid next = read_effect_id(*id);
+    if (const auto row = find_effect(rows, next)) put_orders(rows, next, *row);
+}
+
+}  // namespace
+
+std::string effect_row_key(const uuid& id) {
+    return std::string(effect_rows_prefix).append(bytes_of(id));
+}
+
+std::string standing_prefix(effect_state state) {
+    return std::string(standing).append(1, static_cast<char>(state));
+}
+
+uuid read_effect_id(std::string_view bytes) noexcept {
+    uuid id;
+    if (bytes.size() >= uuid_bytes) {
+        std::copy(bytes.end() - uuid_bytes, bytes.end(), id.bytes.begin());
+    }
+    return id;
+}
+
+std::optional<effect_row> find_effect(const reserved_rows& rows, const uuid& id) {
+    const auto found = rows.get(effect_row_key(id));
+    return found ? std::optional(unpack<wire::EffectRow>(*found)) : std::nullopt;
+}
+
+void write_effect(reserved_rows& rows, const uuid& id, const effect_row* before,
+                  const effect_row& after) {
+    effect_sums sums = sums_of(rows);
+    if (before) {
+        count(sums, *before, ~0ULL);
+        each_order(*before, id, [&rows](const std::string& key) { rows.erase(key); });
+    }
+    count(sums, after, 1);
+    rows.put(effect_sums_key, pack<wire::EffectSums>(sums));
+    rows.put(effect_row_key(id), pack<wire::EffectRow>(after));
+    const bool queued = !after.order_key.empty();
+    const bool leaves = before && !is_finished(state_of(*before)) && is_finished(state_of(after));
+    if (queued && !before) rows.put(queue_key(after), bytes_of(id));
+    if (queued && leaves) rows.erase(queue_key(after));
+    put_orders(rows, id, after);
+    if (queued && leaves) promote(rows, after.order_key);
+}
+
+std::vector<due_effect> find_due(const storage::transaction& txn, storage::table table,
+                                 const std::vector<std::string>& names, std::uint64_t until,
+                                 std::size_t limit) {
+    std::vector<due_effect> found;
+    if (names.empty()) {
+        find_first(txn, table, by_due, until, limit, found);
+        return found;
+    }
+    for (const auto& name : names) {
+        find_first(txn, table, hashed(by_name, name), until, limit, found);
+    }
+    std::sort(found.begin(), found.end());
+    if (found.size() > limit) found.resize(limit);
+    return found;
+}
+
+std::optional<uuid> second_in_queue(const reserved_rows& rows, std::string_view order_key) {
+    const auto firsts = rows.keys(hashed(queues, order_key), 2);
+    if (firsts.size() < 2) return std::nullopt;
+    const auto id = rows.get(firsts[1]);
+    return id ? std::optional(read_effect_id(*id)) : std::nullopt;
+}
+
+std::vector<uuid> find_swept_effects(const reserved_rows& rows, const sweep_until& bounds) {
+    std::vector<uuid> swept;
+    for (const auto& key : rows.keys(by_end, bounds.limit)) {
+        const std::string_view rest = std::string_view(key).substr(by_end.size());
+        if (rest.size() != number_bytes + uuid_bytes || number_of(rest) > bounds.time) break;
+        swept.push_back(read_effect_id(rest));
+    }
+    return swept;
+}
+
+void forget_effect(reserved_rows& rows, const uuid& id) {
+    const auto row = find_effect(rows, id);
+    if (!row || !is_finished(state_of(*row))) return;
+    each_order(*row, id, [&rows](const std::string& key) { rows.erase(key); });
+    rows.erase(effect_row_key(id));
+    effect_sums sums = sums_of(rows);
+    count(sums, *row, ~0ULL);
+    rows.put(effect_sums_key, pack<wire::EffectSums>(sums));
+}
+
+}  // namespace idem
