@@ -97,7 +97,9 @@ private:
         append_condition condition;
         append_guard guard = {};
         const plan_append* plan = nullptr;
-        std::size_t own = 0;           // events of the batch that are the caller's; 0: all
+        std::uint64_t planned_in = 0;             // transaction
+        std::exception_ptr plan_fault = nullptr;  // what the plan threw
+        std::size_t own = 0;  // events of the batch that are the caller's; 0: all
         append_result result = {};
         std::exception_ptr fault = nullptr;
         std::atomic<bool> done = false;  // the last that is written of it
