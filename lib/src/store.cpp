@@ -5,6 +5,7 @@
 #include "backup.hpp"
 #include "idempotency/folds.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/sagas.hpp"
 #include "idempotency/transact.hpp"
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
@@ -52,8 +53,9 @@ public:
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
           writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row()),
-          transactions(events, writer, reserved, read_inline_row()),
-          keys(transactions) {}
+          transactions(events, writer, reserved, read_inline_row(), options.clock),
+          keys(transactions),
+          sagas(transactions) {}
 
     read_row read_inline_row() const {
         return [this](std::string_view projection, std::string_view key) {
@@ -86,6 +88,7 @@ public:
     appender writer;
     const transactor transactions;
     idem::keys::impl keys;
+    idem::sagas::impl sagas;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -142,6 +145,9 @@ key_answer store::once(const key_scope& scope, std::string_view key, const reque
 }
 keys store::keys() {
     return idem::keys(impl_->keys);
+}
+sagas store::sagas() {
+    return idem::sagas(impl_->sagas);
 }
 
 std::uint64_t store::head() const {

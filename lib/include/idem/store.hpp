@@ -21,6 +21,7 @@
 #include "idem/keys.hpp"
 #include "idem/read.hpp"
 #include "idem/rebuild.hpp"
+#include "idem/sagas.hpp"
 #include "idem/schema.hpp"
 #include "idem/state.hpp"
 #include "idem/store_info.hpp"
@@ -63,6 +64,7 @@ public:
     key_answer once(const key_scope& scope, std::string_view key, const request& asked,
                     const idem::keys::command& work, const key_options& options = {});
     idem::keys keys();  // lives as long as the store
+    idem::sagas sagas();  // likewise
 
     // ---- read
 

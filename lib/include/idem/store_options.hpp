@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 
+#include "idem/event.hpp"
 #include "idem/read.hpp"
 
 namespace idem {
@@ -18,6 +20,8 @@ struct open_options {
     unsigned replay_threads = 0;
     // Locks and maps cannot be trusted there; take it upon yourself for a single process.
     bool allow_network_file_system = false;
+    // What the time is, for leases and due times; empty: the system's clock. Any thread calls it.
+    std::function<timestamp()> clock = {};
 };
 
 struct follow_options {

@@ -13,6 +13,7 @@
 
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
+#include "idem/saga.hpp"
 #include "idem/store_info.hpp"
 #include "idem/stream_fold.hpp"
 
@@ -73,6 +74,11 @@ public:
 
     void append(event e);
     void append(std::span<const event> events);
+
+    // Starts a saga in the same commit; as sagas::start (idem/sagas.hpp), of a definition that need
+    // not be known here.
+    saga_start start_saga(std::string_view name, std::uint32_t version, std::string_view id,
+                          std::string_view input);
 
     class state;  // lib/src/idempotency/transact.hpp
     explicit transaction(state& s) noexcept : state_(s) {}

@@ -1,12 +1,14 @@
 #include "idempotency/folds.hpp"
 
 #include "idempotency/key_fold.hpp"
+#include "idempotency/saga_fold.hpp"
 
 namespace idem {
 
 std::vector<std::unique_ptr<reserved_fold>> reserved_folds() {
     std::vector<std::unique_ptr<reserved_fold>> folds;
     folds.push_back(std::make_unique<key_fold>());
+    folds.push_back(std::make_unique<saga_fold>());
     return folds;
 }
 

@@ -77,11 +77,18 @@ std::optional<fold_snapshot> transaction::load_snapshot(const stream_fold_view& 
                               f.version, stream);
 }
 
+std::uint64_t transactor::now_ms() const {
+    if (!clock_) return wall_clock_ms();
+    const auto now = clock_().time_since_epoch();
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0));
+}
+
 append_result transactor::run(const work& decide) const {
     for (;;) {
         const auto known = source_.schemas->get_with_position();
         const plan_append plan = [&](const open_log& log) -> std::optional<planned_append> {
-            transaction::state state(log, source_, row_, known.schemas);
+            transaction::state state(log, source_, row_, known.schemas, now_ms());
             decide(state);
             if (state.events.empty()) return std::nullopt;
             append_payloads payloads(
