@@ -7,6 +7,7 @@
 #include "idempotency/effects.hpp"
 #include "idempotency/folds.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/sagas.hpp"
 #include "idempotency/transact.hpp"
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
@@ -61,7 +62,8 @@ public:
                  }),
           transactions(events, writer, reserved, read_inline_row(), clock),
           keys(transactions),
-          effects(transactions) {}
+          effects(transactions),
+          sagas(transactions) {}
 
     read_row read_inline_row() const {
         return [this](std::string_view projection, std::string_view key) {
@@ -97,6 +99,7 @@ public:
     const transactor transactions;
     idem::keys::impl keys;
     idem::effects::impl effects;
+    idem::sagas::impl sagas;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -154,6 +157,9 @@ key_answer store::once(const key_scope& scope, std::string_view key, const reque
 }
 keys store::keys() {
     return idem::keys(impl_->keys);
+}
+sagas store::sagas() {
+    return idem::sagas(impl_->sagas);
 }
 
 void store::run(const effect_rule& rule) {

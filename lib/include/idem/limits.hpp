@@ -18,6 +18,7 @@ inline constexpr std::size_t batch_bytes_max = 64 << 20;    // of all encoded re
 inline constexpr std::size_t condition_parts_max = 256;     // streams, matches and rows of one
 inline constexpr std::size_t key_bytes_max = 4096;          // of an idempotency key
 inline constexpr std::size_t result_bytes_max = 128 << 10;  // of a command, an effect, a step
+inline constexpr std::size_t saga_steps_max = 100;           // of one saga
 inline constexpr std::size_t events_per_key_max = 1000;     // that a command appends
 inline constexpr std::size_t row_key_bytes_max = 500;       // of an encoded projection key
 inline constexpr std::size_t row_bytes_max = 1 << 20;       // of an encoded projection row

@@ -22,6 +22,7 @@
 #include "idem/keys.hpp"
 #include "idem/read.hpp"
 #include "idem/rebuild.hpp"
+#include "idem/sagas.hpp"
 #include "idem/schema.hpp"
 #include "idem/state.hpp"
 #include "idem/store_info.hpp"
@@ -66,6 +67,7 @@ public:
     idem::keys keys();        // lives as long as the store
     idem::effects effects();  // likewise
     void run(const effect_rule& rule);
+    idem::sagas sagas();      // likewise
 
     // ---- read
 

@@ -14,6 +14,7 @@
 #include "idem/effect.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
+#include "idem/saga.hpp"
 #include "idem/store_info.hpp"
 #include "idem/stream_fold.hpp"
 
@@ -74,6 +75,11 @@ public:
     // id. Where the event is known already, and so is a duplicate, nothing is declared. Receipts
     // are those of append() alone. Throws invalid_input.
     uuid declare(const uuid& event_id, const effect& e);
+
+    // Starts a saga in the same commit; as sagas::start (idem/sagas.hpp), of a definition that need
+    // not be known here.
+    saga_start start_saga(std::string_view name, std::uint32_t version, std::string_view id,
+                          std::string_view input);
 
     class state;  // lib/src/idempotency/transact.hpp
     explicit transaction(state& s) noexcept : state_(s) {}
