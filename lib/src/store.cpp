@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backup.hpp"
+#include "idempotency/consumers.hpp"
 #include "idempotency/folds.hpp"
 #include "idempotency/keys.hpp"
 #include "idempotency/transact.hpp"
@@ -53,7 +54,8 @@ public:
           reserved(reserved_folds()),
           writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row()),
           transactions(events, writer, reserved, read_inline_row()),
-          keys(transactions) {}
+          keys(transactions),
+          consumers(transactions) {}
 
     read_row read_inline_row() const {
         return [this](std::string_view projection, std::string_view key) {
@@ -86,6 +88,7 @@ public:
     appender writer;
     const transactor transactions;
     idem::keys::impl keys;
+    idem::consumers::impl consumers;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -142,6 +145,9 @@ key_answer store::once(const key_scope& scope, std::string_view key, const reque
 }
 keys store::keys() {
     return idem::keys(impl_->keys);
+}
+consumers store::consumers() {
+    return idem::consumers(impl_->consumers);
 }
 
 std::uint64_t store::head() const {

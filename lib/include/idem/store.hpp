@@ -15,6 +15,7 @@
 
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
+#include "idem/consumers.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
@@ -63,6 +64,7 @@ public:
     key_answer once(const key_scope& scope, std::string_view key, const request& asked,
                     const idem::keys::command& work, const key_options& options = {});
     idem::keys keys();  // lives as long as the store
+    idem::consumers consumers();
 
     // ---- read
 
