@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backup.hpp"
+#include "idempotency/consumers.hpp"
 #include "idempotency/effect_rules.hpp"
 #include "idempotency/effects.hpp"
 #include "idempotency/folds.hpp"
@@ -63,7 +64,8 @@ public:
           transactions(events, writer, reserved, read_inline_row(), clock),
           keys(transactions),
           effects(transactions),
-          sagas(transactions) {}
+          sagas(transactions),
+          consumers(transactions) {}
 
     read_row read_inline_row() const {
         return [this](std::string_view projection, std::string_view key) {
@@ -100,6 +102,7 @@ public:
     idem::keys::impl keys;
     idem::effects::impl effects;
     idem::sagas::impl sagas;
+    idem::consumers::impl consumers;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -167,6 +170,9 @@ void store::run(const effect_rule& rule) {
 }
 effects store::effects() {
     return idem::effects(impl_->effects);
+}
+consumers store::consumers() {
+    return idem::consumers(impl_->consumers);
 }
 
 std::uint64_t store::head() const {

@@ -15,6 +15,7 @@
 
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
+#include "idem/consumers.hpp"
 #include "idem/effects.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
@@ -67,7 +68,8 @@ public:
     idem::keys keys();        // lives as long as the store
     idem::effects effects();  // likewise
     void run(const effect_rule& rule);
-    idem::sagas sagas();      // likewise
+    idem::sagas sagas();  // likewise
+    idem::consumers consumers();
 
     // ---- read
 
