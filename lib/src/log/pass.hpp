@@ -22,6 +22,8 @@ private:
 class log_pass {
 public:
     virtual ~log_pass() = default;
+    // Before each transaction.
+    virtual void prepare(storage::environment&) {}
     // Goes on in a fresh transaction. False: the pass is done.
     virtual bool run(const storage::transaction& txn, const visit_event& visit) = 0;
     // Forwards, the highest position that was looked at; backwards, the lowest.
