@@ -197,7 +197,8 @@ TEST_CASE("conditions and reads by tags are answered as by a scan, over many sma
     }
 }
 
-TEST_CASE("a store of an idem that knew of no tags is read as it is, and indexed by its first append") {
+TEST_CASE(
+    "a store of an idem that knew of no tags is read as it is, and indexed by its first append") {
     const scratch_folder folder;
     const auto path = folder / "s.idem";
     make_small(path);
