@@ -1,8 +1,7 @@
 // idem append: events from files or standard input, each alone or all as one batch.
 #include <fmt/format.h>
 
-#include <charconv>
-
+#include "append_condition.hpp"
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "idem/error.hpp"
@@ -15,20 +14,44 @@
 namespace idem::cli {
 namespace {
 
-expected_revision parse_expected(const std::string& text) {
-    if (text.empty() || text == "any") return expected_revision::any();
-    if (text == "no_stream") return expected_revision::no_stream();
-    if (text == "stream_exists") return expected_revision::stream_exists();
-    std::uint64_t last = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), last);
-    if (fault != std::errc() || end != text.data() + text.size()) {
-        throw error(
-            errc::invalid_input,
-            fmt::format("--expect {}: give any, no_stream, stream_exists or the revision of "
-                        "the stream's last event",
-                        text));
+bool rests_on_more(const append_options& o) {
+    return o.unless || o.after || !o.expect_streams.empty();
+}
+
+append_condition condition_of(const append_options& options) {
+    append_condition condition;
+    for (const auto& text : options.expect_streams) {
+        condition.streams.push_back(parse_stream_revision(text));
     }
-    return expected_revision::exactly(last);
+    if (options.unless) condition.unless = parse_unless(*options.unless);
+    condition.after = options.after.value_or(0);
+    if (options.after && !options.unless) {
+        throw error(errc::invalid_input,
+                    "--after says behind which position no event may match: give --unless too");
+    }
+    return condition;
+}
+
+void add_expected(append_condition& condition, expected_revision expected,
+                  std::span<const event> batch) {
+    if (expected.is_any() || batch.empty()) return;
+    for (const event& e : batch) {
+        if (e.stream == batch.front().stream) continue;
+        throw error(errc::invalid_input,
+                    "--expect is about the one stream of the batch, and this one has several; use "
+                    "--expect-stream STREAM=REVISION");
+    }
+    condition.streams.emplace_back(batch.front().stream, expected);
+}
+
+append_result append_batch(const append_options& options, std::span<const event> batch) {
+    const auto expected = parse_revision("--expect", options.expect.empty() ? "any"  //
+                                                                            : options.expect);
+    append_condition condition = condition_of(options);
+    store to = open_or_create(options.store);
+    if (!rests_on_more(options)) return to.append(batch, expected);
+    add_expected(condition, expected, batch);
+    return to.append(batch, condition);
 }
 
 int exit_code_of(outcome value) {
@@ -86,7 +109,8 @@ std::vector<placed_event> read_batch(const std::vector<input_file>& files, line_
 }
 
 int append_whole(const append_options& options, const std::vector<input_file>& files, session& s) {
-    const expected_revision expected = parse_expected(options.expect);
+    if (!options.expect.empty()) parse_revision("--expect", options.expect);
+    condition_of(options);  // what is wrong with it is told before any input is read
     line_faults faults(s);
     const auto placed = read_batch(files, faults);
     faults.finish();
@@ -97,9 +121,8 @@ int append_whole(const append_options& options, const std::vector<input_file>& f
     std::vector<event> batch;
     batch.reserve(placed.size());
     for (const auto& p : placed) batch.push_back(p.event);
-    store to = open_or_create(options.store);
     try {
-        return tell(s, batch, to.append(batch, expected));
+        return tell(s, batch, append_batch(options, batch));
     } catch (const error& e) {
         const auto index = e.place().index;
         if (e.code() != errc::invalid_input || !index || *index >= placed.size()) throw;
@@ -113,7 +136,8 @@ int append_whole(const append_options& options, const std::vector<input_file>& f
 
 int run(const append_options& options, session& s) {
     const auto files = open_inputs(options.files, s);
-    if (options.atomic || !options.expect.empty()) return append_whole(options, files, s);
+    if (options.atomic || !options.expect.empty() || rests_on_more(options))
+        return append_whole(options, files, s);
     return append_each(files, store_to_fill(options.store), s);
 }
 

@@ -15,7 +15,10 @@ struct append_options {
     std::string store;
     std::vector<std::string> files;  // none: standard input
     bool atomic = false;
-    std::string expect;  // any, no_stream, stream_exists or a revision; empty: each line alone
+    std::string expect;  // any, no_stream, stream_exists or a revision; empty: not given
+    std::vector<std::string> expect_streams;  // STREAM=REVISION
+    std::optional<std::string> unless;        // JSON
+    std::optional<std::uint64_t> after;       // position
 };
 int run(const append_options& options, session& s);
 

@@ -34,7 +34,15 @@ void declare_writing(command_builder& to) {
         "  idem append shop.idem events.jsonl                  each line stands alone\n"
         "  idem append shop.idem --atomic < order.jsonl        all of them or none\n"
         "  idem append shop.idem --expect 4 < order.jsonl      if the stream's last revision is 4\n"
-        "  idem append shop.idem --expect no_stream < o.jsonl  if the stream does not exist",
+        "  idem append shop.idem --expect no_stream < o.jsonl  if the stream does not exist\n"
+        "  idem append shop.idem --unless '[{\"types\":[\"Paid\"],\"tags\":[\"order:17\"]}]' < "
+        "o.jsonl\n"
+        "                                                      if no such event is there\n"
+        "  idem append shop.idem --unless '[{\"tags\":[\"order:17\"]}]' --after 95 < o.jsonl\n"
+        "                                                      if none has come since position 95\n"
+        "  idem append shop.idem --expect-stream stock-3=7 < o.jsonl\n"
+        "                                                      if that stream stands so, written "
+        "to or not",
         [](CLI::App& c, append_options& o) {
             add_store(c, o.store);
             c.add_option("FILE", o.files,
@@ -44,6 +52,14 @@ void declare_writing(command_builder& to) {
                          "one batch, if its stream stands so: any, no_stream, stream_exists or its "
                          "last revision")
                 ->type_name("REVISION");
+            add_repeatable(c, "--expect-stream", o.expect_streams, "STREAM=REVISION",
+                           "one batch, if that stream stands so, whether it is written to or not");
+            c.add_option("--unless", o.unless,
+                         "one batch, unless an event matches: a list of items, each with \"types\" "
+                         "(any of these), \"tags\" (all of these) or both")
+                ->type_name("JSON");
+            add_number(c, "--after", o.after, "POSITION",
+                       "for --unless: only events behind this position count");
         });
     to.add<import_options>(
         "import", "Import event lines of any number, in constant memory.",

@@ -48,6 +48,7 @@ std::vector<told_receipt> receipts_of(std::span<const event> batch, const append
         if (i == why.index) {
             r.detail = without_index(why.message());
             if (!why.field.empty()) r.field = why.field;
+            r.match = why.match;
         }
         told.push_back(std::move(r));
     }
@@ -60,6 +61,7 @@ void print(session& s, const told_receipt& r) {
         line.text("id", to_string(r.id)).text("outcome", to_string(r.outcome));
         line.number("position", r.position).text("stream", r.stream).number("revision", r.revision);
         if (r.field) line.text("field", *r.field);
+        if (r.match) line.number("match", *r.match);
         if (r.detail) line.text("detail", *r.detail);
         s.out.write(line.str());
         return;

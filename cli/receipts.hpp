@@ -19,7 +19,8 @@ struct told_receipt {
     std::optional<std::uint64_t> position = {};  // of the first append; absent: nowhere in the log
     std::string stream = {};
     std::optional<std::uint64_t> revision = {};
-    std::optional<std::string> field = {};  // id_conflict: what differs
+    std::optional<std::string> field = {};    // id_conflict: what differs
+    std::optional<std::uint64_t> match = {};  // condition_failed: the newest event that matches
     std::optional<std::string> detail = {};
 };
 

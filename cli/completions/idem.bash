@@ -2,7 +2,7 @@
 
 _idem_options() {
     case $1 in
-        append) echo "--atomic --expect" ;;
+        append) echo "--atomic --expect --expect-stream --unless --after" ;;
         import) echo "--batch --receipts" ;;
         export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --raw" ;;
         log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow --raw" ;;

@@ -29,6 +29,9 @@ complete -c idem -n __fish_use_subcommand -f -a restore -d 'Put a backup back in
 
 complete -c idem -n '__fish_seen_subcommand_from append' -l atomic -d 'All of the input or nothing'
 complete -c idem -n '__fish_seen_subcommand_from append' -l expect -x -a 'any no_stream stream_exists' -d 'Where the stream must stand'
+complete -c idem -n '__fish_seen_subcommand_from append' -l expect-stream -x -d 'Where another stream must stand'
+complete -c idem -n '__fish_seen_subcommand_from append' -l unless -x -d 'Events that must not be there'
+complete -c idem -n '__fish_seen_subcommand_from append' -l after -x -d 'Only events behind this position count'
 complete -c idem -n '__fish_seen_subcommand_from import' -l batch -x -d 'Events that share a commit'
 complete -c idem -n '__fish_seen_subcommand_from import' -l receipts -d 'Print a receipt an event'
 complete -c idem -n '__fish_seen_subcommand_from export' -l stream -x -d 'Of this stream'

@@ -56,10 +56,11 @@ private:
     std::vector<figure> figures_;
 };
 
-void measure_flat_cost(const settings& s, report& r);  // version 4 ids, against the peers
-void measure_single(const settings& s, report& r);     // commits of one event
-void measure_rising(const settings& s, report& r);     // version 7 ids, against the bare log
-void measure_reading(const settings& s, report& r);    // scan and catch-up
-void measure_rebuild(const settings& s, report& r);    // of typed events, whole
+void measure_flat_cost(const settings& s, report& r);   // version 4 ids, against the peers
+void measure_single(const settings& s, report& r);      // commits of one event
+void measure_rising(const settings& s, report& r);      // version 7 ids, against the bare log
+void measure_reading(const settings& s, report& r);     // scan and catch-up
+void measure_conditions(const settings& s, report& r);  // over tags
+void measure_rebuild(const settings& s, report& r);     // of typed events, whole
 
 }  // namespace bench

@@ -98,7 +98,7 @@ TEST_CASE("fish completes each command's options, and no others") {
 TEST_CASE("bash reads its completions without a complaint and completes") {
     const std::string script =
         "source " + std::string(IDEM_COMPLETIONS) +
-        "/idem.bash && COMP_WORDS=(idem append --a) COMP_CWORD=2 && "
+        "/idem.bash && COMP_WORDS=(idem append --at) COMP_CWORD=2 && "
         "_idem && echo \"${COMPREPLY[@]}\" && "
         "COMP_WORDS=(idem ba) COMP_CWORD=1 && _idem && echo \"${COMPREPLY[@]}\"";
     const auto result = run_command({"-c", script}, command_setting{.program = "/bin/bash"});

@@ -20,9 +20,31 @@ std::optional<recorded_event> find_event(const open_log& log, const log_tables& 
     return record_at(log.txn, tables, *position).to_owned();
 }
 
-void read_whole(const transaction::state& s, const query& select, const visit_event& visit) {
+// False: told to stop.
+bool read_part(const transaction::state& s, const query& select, const visit_event& visit) {
+    bool more = true;
+    const auto watched = [&](const event_view& e) { return more = visit(e); };
     const auto pass = make_pass(s.source.tables, select);
-    while (pass->run(s.log.txn, &s.log.known, visit)) {
+    while (pass->run(s.log.txn, &s.log.known, watched)) {
+    }
+    return more;
+}
+
+void read_whole(const transaction::state& s, const query& select, const visit_event& visit) {
+    const std::uint64_t head = s.log.known.head();  // before this commit
+    if (select.stream || select.tags.empty() || select.limit == 0) {
+        read_part(s, select, visit);
+        return;
+    }
+    query before = select;
+    query since = select;
+    before.to = std::min(select.to, head);
+    since.from = std::max(select.from, head + 1);
+    std::uint64_t taken = 0;
+    const auto counted = [&](const event_view& e) { return visit(e) && ++taken < select.limit; };
+    const bool forwards = select.direction == direction::forwards;
+    if (read_part(s, forwards ? before : since, counted)) {
+        read_part(s, forwards ? since : before, counted);
     }
 }
 

@@ -10,12 +10,16 @@ namespace idem::index {
 
 view::view(const storage::transaction& txn, storage::table t, const tail& recent,
            std::uint64_t head, read_fingerprints from_log)
+    : view(txn, t, recent, head, std::move(from_log), read_manifest(txn, t)) {}
+
+view::view(const storage::transaction& txn, storage::table t, const tail& recent,
+           std::uint64_t head, read_fingerprints from_log, manifest contents)
     : txn_(&txn),
       table_(t),
       recent_(&recent),
       head_(head),
       from_log_(std::move(from_log)),
-      manifest_(read_manifest(txn, t)),
+      manifest_(std::move(contents)),
       runs_(manifest_.runs.size()) {}
 
 const run& view::at(std::size_t number) const {

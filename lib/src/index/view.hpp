@@ -28,6 +28,9 @@ public:
     // `recent` holds the tail up to `head`, unless it has moved on: then the log is read again.
     view(const storage::transaction& txn, storage::table t, const tail& recent, std::uint64_t head,
          read_fingerprints from_log);
+    // The same, with the manifest that stands in the table, or would if there were one.
+    view(const storage::transaction& txn, storage::table t, const tail& recent, std::uint64_t head,
+         read_fingerprints from_log, manifest contents);
 
     const manifest& contents() const noexcept { return manifest_; }
 

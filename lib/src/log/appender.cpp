@@ -5,6 +5,7 @@
 
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "log/upkeep.hpp"
 
 namespace idem {
 namespace {
@@ -130,18 +131,29 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
 }
 
 void appender::commit(const group& requests) {
+    bool is_step = true;  // of the index of tags, which a store of an older idem lacks
+    while (is_step) is_step = !commit_once(requests);
+    heads_.committed(added_.head + added_.ids.size());
+    if (added_.ids.size() == 0) return;
+    publish(tables_, added_);
+    env_->watch().announce_commit();
+}
+
+bool appender::commit_once(const group& requests) {
+    bool is_step = false;
     storage::write(*env_, [&](storage::write_transaction& txn) {
         open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
+        is_step = !log.known.knows_tags() && !tags_given_up_ &&
+                  index_tags(*env_, txn, tables_, log.known);
+        if (is_step) return;
+        tags_given_up_ = !log.known.knows_tags();
         heads_.begin(log.head.position);
         for (auto* observer : observers_) observer->begin(txn);
         for (request* r : requests) write_batch(log, *r);
         for (auto* observer : observers_) observer->finish(txn);
         keep_up(txn, tables_, log.known, added_);
     });
-    heads_.committed(added_.head + added_.ids.size());
-    if (added_.ids.size() == 0) return;
-    publish(tables_, added_);
-    env_->watch().announce_commit();
+    return !is_step;
 }
 
 void appender::check_guard(const open_log& log, const append_guard& guard) {
@@ -231,6 +243,7 @@ void appender::write_batch(open_log& log, request& r) {
         added_.ids.push(d.ids[i]);
         added_.streams.push(d.streams[n]);
         added_.greatest = std::max(added_.greatest, given.id);
+        added_.note(r.batch.view(i), given.position, tables_.indexes->tags);
         heads_.set(d.streams[n], r.batch.stream(i), given.revision);
     }
     r.result = std::move(d.result);

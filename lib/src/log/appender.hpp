@@ -111,6 +111,7 @@ private:
     group take_group();  // under the lock
     void lead(std::unique_lock<std::mutex>& lock);
     void commit(const group& requests);
+    bool commit_once(const group& requests);  // false: was one of several steps before
     static void check_guard(const open_log& log, const append_guard& guard);
     static bool make_plan(const open_log& log, request& r);
     decision decide_on(open_log& log, request& r) const;
@@ -127,6 +128,7 @@ private:
     const derive_events derive_;
     stream_heads heads_;    // the leader's
     indexed_events added_;  // and these
+    bool tags_given_up_ = false;
 
     std::mutex mutex_;
     std::condition_variable arrived_;  // wakes a leader that waits for company

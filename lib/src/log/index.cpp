@@ -10,6 +10,7 @@
 #include "idem/error.hpp"
 #include "index/upkeep.hpp"
 #include "log/record.hpp"
+#include "log/upkeep.hpp"
 
 namespace idem {
 namespace {
@@ -59,6 +60,13 @@ index::view view_of(const storage::transaction& txn, const log_tables& tables,
             })};
 }
 
+void list_tags(const event_view& e, std::uint64_t position, const tag_tail& hashes,
+               std::vector<index::entry>& tags) {
+    for (std::size_t i = 0; i < e.tag_count(); ++i) {
+        tags.push_back({hashes.of(e.tag(i)), position});
+    }
+}
+
 }  // namespace
 
 index::fingerprint tiered_index::of(std::string_view bytes) const noexcept {
@@ -94,8 +102,10 @@ log_tables log_tables::open(storage::environment& env) {
     const storage::table ids = required(ids_name);
     const storage::table streams = required(streams_name);
     const storage::read_transaction txn(env);
-    return {log, std::make_shared<log_indexes>(ids, index::read_manifest(txn, ids), streams,
-                                               index::read_manifest(txn, streams))};
+    return {log,
+            std::make_shared<log_indexes>(ids, index::read_manifest(txn, ids), streams,
+                                          index::read_manifest(txn, streams)),
+            {}};
 }
 
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {
@@ -125,23 +135,28 @@ event_view event_at(record_cursor& records, std::uint64_t position) {
 }
 
 index_view::index_view(const storage::transaction& txn, const log_tables& tables,
-                       indexed_events* added)
+                       storage::write_transaction* writer, indexed_events* added)
     : txn_(&txn),
       tables_(&tables),
+      writer_(writer),
       added_(added),
       head_(indexed_head(txn, tables)),
       records_(txn, tables.log, storage::kept::yes),
       ids_(view_of(txn, tables, tables.indexes->ids, head_, true)),
-      streams_(view_of(txn, tables, tables.indexes->streams, head_, false)) {
+      streams_(view_of(txn, tables, tables.indexes->streams, head_, false)),
+      covered_(read_coverage(ids_.contents())),
+      tag_tables_(tables.tags) {
+    if (writer != nullptr && covered_.tags > 0) tag_tables_ = open_tag_tables(*writer);
+    knows_tags_ = covered_.reaches(ids_.contents()) && (covered_.tags == 0 || tag_tables_);
     catch_up();
 }
 
 index_view::index_view(const storage::transaction& txn, const log_tables& tables)
-    : index_view(txn, tables, nullptr) {}
+    : index_view(txn, tables, nullptr, nullptr) {}
 
-index_view::index_view(const storage::write_transaction& txn, const log_tables& tables,
+index_view::index_view(storage::write_transaction& txn, const log_tables& tables,
                        indexed_events& added)
-    : index_view(txn, tables, &added) {
+    : index_view(txn, tables, &txn, &added) {
     log_indexes& all = *tables.indexes;
     const std::scoped_lock lock(all.mutex);
     if (all.damaged > std::min(ids_.contents().flushed(), streams_.contents().flushed())) {
@@ -151,12 +166,17 @@ index_view::index_view(const storage::write_transaction& txn, const log_tables& 
     added.ids.clear();
     added.streams.clear();
     added.greatest = all.greatest;
+    added.tags.clear();
+    added.tag_positions.clear();
+    added.types.clear();
+    added.covered = covered_;
 }
 
 void index_view::catch_up() const {
     log_indexes& all = *tables_->indexes;
     const auto behind = [&] {
-        return std::min(all.ids.recent.next(), all.streams.recent.next()) <= head_;
+        return std::min(all.ids.recent.next(), all.streams.recent.next()) <= head_ ||
+               (knows_tags_ && all.tags.through() < head_);
     };
     const auto too_short = [&] {
         return all.ids.recent.next() <= ids_.contents().flushed() ||
@@ -171,20 +191,66 @@ void index_view::catch_up() const {
     all.ids.recent.skip_to(ids_.contents().flushed());
     all.streams.recent.skip_to(streams_.contents().flushed());
 
+    if (knows_tags_ && all.tags.through() < covered_.position) load_tags();
+
     std::vector<index::fingerprint> ids;
     std::vector<index::fingerprint> streams;
-    const std::uint64_t first = std::min(all.ids.recent.next(), all.streams.recent.next());
+    std::vector<index::entry> tags;
+    std::uint64_t tagged = all.tags.through();
+    std::uint64_t first = std::min(all.ids.recent.next(), all.streams.recent.next());
+    if (knows_tags_) first = std::min(first, tagged + 1);
     each_record(*txn_, tables_->log, first - 1, head_, [&](std::uint64_t position, const auto& e) {
         if (!e) all.damaged = position;
         const uuid id = e ? e->id() : uuid();
         ids.push_back(e ? all.ids.of(id_bytes(id)) : 0);
         streams.push_back(e ? all.streams.of(e->stream()) : 0);
         all.greatest = std::max(all.greatest, id);
+        if (position != tagged + 1) return;
+        tagged = position;
+        if (!e) return;
+        list_tags(*e, position, all.tags, tags);
+        all.tags.types.note(e->type(), position);
     });
     all.ids.recent.add(first, ids);
     all.streams.recent.add(first, streams);
+    all.tags.add(tags, tagged);
     all.ids.recent.drop_old();
     all.streams.recent.drop_old();
+    if (!knows_tags_) return;
+    all.tags.drop_old(covered_.tags);
+    all.tags.types.forget_up_to(covered_.position);
+}
+
+// Those of the rows that stand in no run, which are in memory as if this process had seen them.
+void index_view::load_tags() const {
+    std::vector<index::entry> tags;
+    std::uint64_t flushed = 0;
+    if (covered_.tags > 0) {
+        flushed = index::read_manifest(*txn_, tag_tables_->index).flushed();
+        tags = tag_rows(*txn_, tag_tables_->rows).read(flushed, covered_.tags);
+    }
+    tables_->indexes->tags.load(flushed, tags, covered_.position);
+}
+
+void index_view::check_tail() const {
+    log_indexes& all = *tables_->indexes;
+    const std::scoped_lock lock(all.mutex);
+    if (all.damaged > covered_.position) record_at(*txn_, *tables_, all.damaged);
+}
+
+const tag_view& index_view::tags() const {
+    if (!tags_) {
+        const auto from_log = [this](std::uint64_t above, std::uint64_t up_to) {
+            std::vector<index::entry> tags;
+            each_record(*txn_, tables_->log, above, up_to, [&](std::uint64_t position, auto& e) {
+                if (e) list_tags(*e, position, tables_->indexes->tags, tags);
+            });
+            return tags;
+        };
+        tags_ = std::make_unique<tag_view>(*txn_, tag_tables_, tables_->indexes->tags, covered_,
+                                           head_, from_log);
+    }
+    return *tags_;
 }
 
 void index_view::search(const index::view& in, const index::chains* added,
@@ -360,28 +426,6 @@ void index_view::each_stream(index::fingerprint from, const visit_stream& visit)
                           });
                           return more;
                       });
-}
-
-void keep_up(storage::write_transaction& txn, const log_tables& tables, const index_view& view,
-             const indexed_events& added) {
-    const std::uint64_t head = added.head + added.ids.size();
-    const auto grow = [&](const tiered_index& which, index::manifest m, const index::chains& keys) {
-        index::keep_up(txn, which.table, m, which.recent, keys, added.head, head);
-    };
-    index::manifest ids = view.ids().contents();
-    ids.mark = id_bytes(added.greatest);
-    grow(tables.indexes->ids, std::move(ids), added.ids);
-    grow(tables.indexes->streams, view.streams().contents(), added.streams);
-}
-
-void publish(const log_tables& tables, const indexed_events& added) {
-    log_indexes& all = *tables.indexes;
-    const std::scoped_lock lock(all.mutex);
-    all.greatest = std::max(all.greatest, added.greatest);
-    all.ids.recent.add(added.head + 1, added.ids.keys());
-    all.streams.recent.add(added.head + 1, added.streams.keys());
-    all.ids.recent.drop_old();
-    all.streams.recent.drop_old();
 }
 
 }  // namespace idem

@@ -9,6 +9,7 @@
 #include "idem/error.hpp"
 #include "log/index.hpp"
 #include "log/record_cursor.hpp"
+#include "log/tag_walk.hpp"
 
 namespace idem {
 namespace {
@@ -37,6 +38,12 @@ public:
           first_(std::max<std::uint64_t>(select.from, 1)) {
         next_ = forwards() ? first_ : select.to;
         covered_ = forwards() ? next_ - 1 : next_;
+    }
+
+    // From here on, as if so many had been visited.
+    void go_on(std::uint64_t next, std::uint64_t taken) noexcept {
+        next_ = next;
+        taken_ = taken;
     }
 
     bool run(const storage::transaction& txn, const index_view*,
@@ -72,6 +79,85 @@ private:
     const bool filters_;
     const std::uint64_t first_;
     std::uint64_t next_;
+    std::uint64_t taken_ = 0;
+};
+
+// Walks the events that carry all of some tags through their index, in either direction.
+class tag_pass final : public log_pass {
+public:
+    tag_pass(const log_tables& tables, const query& select)
+        : tables_(tables),
+          select_(select),
+          scan_(tables, select),
+          next_(forwards() ? std::max<std::uint64_t>(select.from, 1) : select.to) {
+        covered_ = scan_.covered();
+    }
+
+    void prepare(storage::environment& env) override {
+        if (!tables_.tags) tables_ = tables_.with_tags(env);
+    }
+
+    // In the writer's transaction the index goes as far as the log did before it: who reads there
+    // asks for what lies behind by itself.
+    bool run(const storage::transaction& txn, const index_view* writing,
+             const visit_event& visit) override {
+        if (select_.limit == 0) return false;
+        if (scans_) return scan(txn, visit);
+        if (writing && select_.from > writing->head()) {
+            scans_ = true;
+            return scan(txn, visit);
+        }
+        std::optional<index_view> own;
+        const index_view& known = writing ? *writing : own.emplace(txn, tables_);
+        // What nobody has indexed yet is looked through; but not half of it this way and half that.
+        if (!known.knows_tags()) {
+            scans_ = true;
+            scan_.go_on(next_, taken_);
+            return scan(txn, visit);
+        }
+        known.check_tail();
+        return walk(txn, known, visit);
+    }
+
+private:
+    bool forwards() const { return select_.direction == direction::forwards; }
+
+    bool scan(const storage::transaction& txn, const visit_event& visit) {
+        const bool more = scan_.run(txn, nullptr, visit);
+        covered_ = scan_.covered();
+        return more;
+    }
+
+    bool walk(const storage::transaction& txn, const index_view& known, const visit_event& visit) {
+        const std::uint64_t first = std::max<std::uint64_t>(select_.from, 1);
+        const std::uint64_t end = std::min(known.head(), select_.to);
+        if (!forwards()) next_ = std::min(next_, end);
+        if (next_ < first || next_ > end) return false;
+        std::vector<index::fingerprint> keys;
+        for (const auto& tag : select_.tags) keys.push_back(tables_.indexes->tags.of(tag));
+        record_cursor records(txn, tables_.log, storage::kept::no);
+        read_slice slice;
+        bool more = false;
+        bool stopped = false;
+        const tag_cursor::place start{known.tags().first_from(next_), next_};
+        walk_tags(known.tags(), nullptr, keys, select_.direction, start, forwards() ? end : first,
+                  [&](std::uint64_t position) {
+                      const event_view e = event_at(records, position);
+                      covered_ = position;
+                      next_ = forwards() ? position + 1 : position - 1;
+                      stopped = select_.matches(e) && (!visit(e) || ++taken_ >= select_.limit);
+                      more = !stopped && slice.over();
+                      return !stopped && !more;
+                  });
+        if (!more && !stopped) covered_ = forwards() ? end : first;
+        return more;
+    }
+
+    log_tables tables_;
+    const query select_;
+    range_pass scan_;
+    bool scans_ = false;
+    std::uint64_t next_;  // position
     std::uint64_t taken_ = 0;
 };
 
@@ -165,6 +251,7 @@ std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& selec
         throw error(errc::invalid_input, "from_revision selects within one stream: name the stream",
                     {.field = "from_revision"});
     }
+    if (!select.tags.empty()) return std::make_unique<tag_pass>(tables, select);
     return std::make_unique<range_pass>(tables, select);
 }
 

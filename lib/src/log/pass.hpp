@@ -23,6 +23,8 @@ private:
 class log_pass {
 public:
     virtual ~log_pass() = default;
+    // Before each transaction.
+    virtual void prepare(storage::environment&) {}
     // Goes on in a fresh transaction. False: the pass is done.
     bool run(const storage::transaction& txn, const visit_event& visit) {
         return run(txn, nullptr, visit);

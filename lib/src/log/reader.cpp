@@ -110,6 +110,7 @@ std::uint64_t log_reader::read(const query& select, const visit_event& visit) co
     auto pass = make_pass(tables_, select);
     bool more = true;
     while (more) {
+        pass->prepare(*env_);
         const storage::read_transaction txn(*env_);
         more = pass->run(txn, visit);
     }

@@ -1,0 +1,225 @@
+// Conditions and reads by tags are answered as by looking at every event, whatever was appended,
+// by whom, and however small the runs of the index are.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+#include "idem/store.hpp"
+#include "idem/verify.hpp"
+#include "index/upkeep.hpp"
+#include "log/index.hpp"
+#include "sample_events.hpp"
+#include "scratch_folder.hpp"
+#include "storage/storage.hpp"
+
+namespace {
+
+using idem::outcome;
+using random_source = std::mt19937_64;
+
+// A new store whose indexes write runs of 64 entries, so that some hundred events reach levels.
+void make_small(const std::filesystem::path& path) {
+    { const idem::store store(path); }
+    const auto env = idem::storage::environment::open(path, {});
+    const auto tables = idem::log_tables::open(*env);
+    idem::storage::write(*env, [&](auto& txn) {
+        idem::index::create(txn, tables.indexes->ids.table, 7, 64, 0);
+        idem::index::create(txn, tables.indexes->streams.table, 8, 64, 32);
+    });
+}
+
+// Forgets tags and types, as if an idem had written everything that knew of none.
+void forget_tags(const std::filesystem::path& path, bool tables_too) {
+    const auto env = idem::storage::environment::open(path, {});
+    const auto tables = idem::log_tables::open(*env);
+    idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
+        auto m = idem::index::read_manifest(txn, tables.indexes->ids.table);
+        if (m.flushed() == 0) return;  // it writes the mark with a run
+        if (m.mark.size() > 16) m.mark.resize(16);
+        idem::index::write_manifest(txn, tables.indexes->ids.table, m);
+        if (!tables_too) return;
+        for (const char* name : {"tags", "tagged"}) {
+            txn.clear_table(txn.open_table(name, idem::storage::key_order::integer));
+        }
+        txn.clear_table(txn.open_table("types"));
+    });
+}
+
+std::string some_tag(random_source& random) {
+    switch (random() % 4) {
+        case 0:
+            return "all";
+        case 1:
+            return "few:" + std::to_string(random() % 300);
+        default:
+            return "some:" + std::to_string(random() % 5);
+    }
+}
+
+std::vector<std::string> some_tags(random_source& random, std::size_t most) {
+    std::vector<std::string> tags;
+    for (std::size_t n = random() % (most + 1); n > 0; --n) tags.push_back(some_tag(random));
+    std::sort(tags.begin(), tags.end());
+    tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+    return tags;
+}
+
+std::string some_type(random_source& random) {
+    return random() % 20 == 0 ? "Rare" + std::to_string(random() % 30)
+                              : "Type" + std::to_string(random() % 3);
+}
+
+idem::event_match some_match(random_source& random) {
+    idem::event_match m;
+    do {
+        m.tags = some_tags(random, 3);
+        m.types.clear();
+        for (std::size_t n = random() % 3; n > 0; --n) m.types.push_back(some_type(random));
+    } while (m.tags.empty() && m.types.empty());
+    return m;
+}
+
+class history {
+public:
+    explicit history(std::uint64_t seed) : random_(seed) {}
+
+    std::vector<idem::event> batch(std::size_t size) {
+        std::vector<idem::event> events;
+        for (std::size_t i = 0; i < size; ++i) {
+            auto e = numbered_event(next_++, "s" + std::to_string(random_() % 5));
+            e.type = some_type(random_);
+            if (random_() % 3 != 0) e.tags = some_tags(random_, random_() % 30 == 0 ? 40 : 3);
+            events.push_back(std::move(e));
+        }
+        return events;
+    }
+    void appended(const std::vector<idem::event>& events) {
+        log_.insert(log_.end(), events.begin(), events.end());
+    }
+
+    static bool has_all(const std::vector<std::string>& tags, const idem::event& e) {
+        return std::all_of(tags.begin(), tags.end(), [&](const auto& tag) {
+            return std::find(e.tags.begin(), e.tags.end(), tag) != e.tags.end();
+        });
+    }
+    static bool is_any(const std::vector<std::string>& types, const idem::event& e) {
+        return types.empty() || std::find(types.begin(), types.end(), e.type) != types.end();
+    }
+    std::uint64_t newest(const std::vector<idem::event_match>& any, std::uint64_t after) const {
+        for (std::uint64_t p = log_.size(); p > after; --p) {
+            for (const auto& m : any) {
+                if (is_any(m.types, log_[p - 1]) && has_all(m.tags, log_[p - 1])) return p;
+            }
+        }
+        return 0;
+    }
+    std::vector<std::uint64_t> selected(const idem::query& q) const {
+        std::vector<std::uint64_t> found;
+        for (std::uint64_t p = std::max<std::uint64_t>(q.from, 1); p <= log_.size(); ++p) {
+            if (p > q.to) break;
+            if (is_any(q.types, log_[p - 1]) && has_all(q.tags, log_[p - 1])) found.push_back(p);
+        }
+        if (q.direction == idem::direction::backwards) std::reverse(found.begin(), found.end());
+        if (found.size() > q.limit) found.resize(q.limit);
+        return found;
+    }
+
+    void try_condition(idem::store& store) {
+        idem::append_condition condition;
+        for (std::size_t n = 1 + random_() % 3; n > 0; --n) {
+            condition.unless.push_back(some_match(random_));
+        }
+        if (random_() % 4 != 0) condition.after = log_.size() - random_() % (log_.size() + 1);
+        if (random_() % 8 == 0) condition.after = 0;
+        const auto events = batch(1 + random_() % 3);
+        const auto result = store.append(events, condition);
+        const std::uint64_t expected = newest(condition.unless, condition.after);
+        if (expected == 0) {
+            REQUIRE(result.outcome() == outcome::appended);
+            appended(events);
+        } else {
+            REQUIRE(result.outcome() == outcome::condition_failed);
+            REQUIRE(result.rejection->match == expected);
+        }
+    }
+    void try_read(const idem::store& store) {
+        idem::query q;
+        while (q.tags.empty()) q.tags = some_tags(random_, 3);
+        if (random_() % 3 == 0) q.types = {some_type(random_)};
+        if (random_() % 2 == 0) q.from = random_() % (log_.size() + 2);
+        if (random_() % 2 == 0) q.to = random_() % (log_.size() + 5);
+        if (random_() % 3 == 0) q.limit = random_() % 5;
+        if (random_() % 2 == 0) q.direction = idem::direction::backwards;
+        std::vector<std::uint64_t> found;
+        store.read(q, [&](const idem::event_view& e) { found.push_back(e.position()); });
+        REQUIRE(found == selected(q));
+    }
+
+    random_source& random() { return random_; }
+    std::uint64_t size() const { return log_.size(); }
+
+private:
+    random_source random_;
+    std::uint64_t next_ = 1;
+    std::vector<idem::event> log_;
+};
+
+void check_sound(const std::filesystem::path& path) {
+    for (const auto& f : idem::verify(path).findings) FAIL_CHECK(f.kind << ": " << f.message);
+}
+
+}  // namespace
+
+TEST_CASE("conditions and reads by tags are answered as by a scan, over many small runs") {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        CAPTURE(seed);
+        const scratch_folder folder;
+        const auto path = folder / "s.idem";
+        make_small(path);
+        history h(seed);
+        auto store = std::make_unique<idem::store>(path);
+        while (h.size() < 6000) {
+            // Of many sizes, and sometimes longer than runs.
+            const auto events = h.batch(h.random()() % 10 == 0 ? 300 : h.random()() % 20);
+            store->append(events);
+            h.appended(events);
+            for (int i = 0; i < 3; ++i) h.try_condition(*store);
+            for (int i = 0; i < 2; ++i) h.try_read(*store);
+            if (h.random()() % 40 == 0) {
+                store.reset();
+                if (h.random()() % 2 == 0) forget_tags(path, h.random()() % 2 == 0);
+                store = std::make_unique<idem::store>(path);
+            }
+        }
+        check_sound(path);
+    }
+}
+
+TEST_CASE(
+    "a store of an idem that knew of no tags is read as it is, and indexed by its first append") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    make_small(path);
+    history h(4);
+    {
+        idem::store store(path);
+        while (h.size() < 1000) {
+            const auto events = h.batch(50);
+            store.append(events);
+            h.appended(events);
+        }
+    }
+    forget_tags(path, true);
+    {
+        const idem::store store(path, {.read_only = true});
+        for (int i = 0; i < 50; ++i) h.try_read(store);
+    }
+    check_sound(path);
+    idem::store store(path);
+    h.try_condition(store);
+    for (int i = 0; i < 50; ++i) h.try_condition(store);
+    for (int i = 0; i < 50; ++i) h.try_read(store);
+    check_sound(path);
+}
