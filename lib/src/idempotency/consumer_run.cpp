@@ -142,7 +142,7 @@ private:
     // False: another holds it, and was waited for. With a hold the batch is read anew, for another
     // may have advanced before.
     bool hold(consumer_batch& batch, std::uint64_t ticket) {
-        const auto now = from_milliseconds(wall_clock_ms());
+        const auto now = from_milliseconds(impl_.transactions().clock().now_ms());
         if (!hold_ || hold_->until - now < options_.lease / 2) {
             hold_ = front_.acquire(name_, options_.holder, options_.lease);
         }
@@ -172,7 +172,7 @@ private:
                         fmt::format("what the handler of {} has produced was rejected: {}", name_,
                                     verdict.rejection->message()));
         }
-        const auto now = from_milliseconds(wall_clock_ms());
+        const auto now = from_milliseconds(impl_.transactions().clock().now_ms());
         if (verdict.accepted() && hold_) hold_->until = now + hold_->length;
         if (verdict.outcome != consumer_outcome::fenced) return true;
         hold_.reset();
