@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <random>
+#include <thread>
 
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
@@ -198,6 +199,44 @@ TEST_CASE("conditions and reads by tags are answered as by a scan, over many sma
         }
         check_sound(path);
     }
+}
+
+TEST_CASE("a reader of an old snapshot gets its own tags, however far the log has gone") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    make_small(path);
+    idem::store store(path);
+    const auto env = idem::storage::environment::open(path, {});
+    const auto grow = [&](std::uint64_t first, std::uint64_t end) {
+        for (std::uint64_t i = first; i < end; ++i) {
+            auto e = numbered_event(i);
+            e.tags = {"all", "some:" + std::to_string(i % 3)};
+            store.append(e);
+        }
+    };
+    grow(1, 150);
+    const auto tables = idem::log_tables::open(*env).with_tags(*env);
+    const auto check = [&](const idem::index_view& known, std::uint64_t head) {
+        REQUIRE(known.head() == head);
+        REQUIRE(known.knows_tags());
+        const auto& tags = known.tags();
+        REQUIRE(tags.last() == head * 2);
+        for (std::uint64_t p = 1; p <= head; ++p) {
+            CHECK(tags.first_from(p) == 2 * p - 1);
+            CHECK(tags.position(2 * p) == p);
+        }
+        std::uint64_t found = 0;
+        tags.entries().forwards(tables.indexes->tags.of("all"), 1,
+                                [&](std::uint64_t ordinal) { return ordinal == 2 * ++found - 1; });
+        CHECK(found == head);
+    };
+    const idem::storage::read_transaction old(*env);
+    std::thread([&] { grow(150, 600); }).join();  // a thread that reads must not append
+    {
+        const idem::storage::read_transaction txn(*env);
+        check(idem::index_view(txn, tables), 599);
+    }
+    check(idem::index_view(old, tables), 149);
 }
 
 TEST_CASE(
