@@ -93,6 +93,33 @@ TEST_CASE("events that match behind a position stand against a batch, before and
     }
 }
 
+TEST_CASE("events are read by tags and types, in both directions, before and after a reopen") {
+    const scratch_folder folder;
+    auto store = std::make_unique<idem::store>(folder / "s.idem");
+    fill(*store);
+    const auto read = [&](const idem::query& select) {
+        std::vector<std::uint64_t> found;
+        store->read(select, [&](const idem::event_view& e) { found.push_back(e.position()); });
+        return found;
+    };
+    using positions = std::vector<std::uint64_t>;
+    for (const bool reopen : {false, true}) {
+        CAPTURE(reopen);
+        if (reopen) store.reset();
+        if (reopen) store = std::make_unique<idem::store>(folder / "s.idem");
+        CHECK(read({.tags = {"baz:foos"}}) == positions{1, 4, 5, 6});
+        CHECK(read({.types = {"Some"}, .tags = {"baz:foos"}}) == positions{1, 5});
+        const auto back = idem::direction::backwards;
+        CHECK(read({.to = 4, .direction = back, .limit = 3}) == positions{4, 3, 2});
+        CHECK(read({.to = 4, .tags = {"foo:bar"}, .direction = back, .limit = 3}) ==
+              positions{4, 3, 2});
+        CHECK(read({.tags = {"baz:foos", "foo:bar"}, .direction = back}) == positions{6, 5, 4, 1});
+        CHECK(read({.from = 2, .to = 5, .tags = {"baz:foos"}}) == positions{4, 5});
+        CHECK(read({.tags = {"nobody"}}).empty());
+        CHECK(read({.tags = {"baz:foos", "nobody"}}).empty());
+    }
+}
+
 TEST_CASE("a batch that is known is a duplicate, whatever its condition says by now") {
     const scratch_folder folder;
     idem::store store(folder / "s.idem");

@@ -120,6 +120,40 @@ TEST_CASE("kills while the indexes are written and merged: each acknowledged eve
     CHECK(report.events >= acknowledged);
 }
 
+TEST_CASE("kills while the index of tags is written: it is in step with the log") {
+    const scratch_folder folder;
+    const std::string path = folder / "s.idem";
+    std::mt19937_64 random(20261126);
+    std::uint64_t acknowledged = 0;
+    for (std::uint64_t round = 0; round < 12; ++round) {
+        CAPTURE(round);
+        victim_process victim({path, "tag", std::to_string(round * 10'000'000)});
+        victim.read_until(200 + random() % 1000);
+        victim.kill_hard();
+        victim.read_to_end();
+        std::istringstream lines(victim.lines());
+        idem::store store(path);
+        std::uint64_t wrong = 0;
+        for (std::uint64_t number = 0, position = 0; lines >> number >> position;) {
+            const std::string tag = "batch:" + std::to_string(number - 999);
+            const auto e = numbered_event(900'000'000);
+            const auto again = store.append({&e, 1}, {.unless = {{.tags = {tag}}}});
+            wrong += again.accepted() || again.rejection->match != position;
+            std::uint64_t events = 0;
+            idem::query select;
+            select.tags = {"some:3", tag};
+            store.read(select, [&](const idem::event_view&) { ++events; });
+            wrong += events != 143;
+            acknowledged += 1000;
+        }
+        CHECK(wrong == 0);
+    }
+    CHECK(acknowledged > 2 * 65'536);
+    const auto report = idem::verify(path);
+    for (const auto& f : report.findings) FAIL_CHECK(f.kind << ": " << f.message);
+    CHECK(report.events >= acknowledged);
+}
+
 TEST_CASE("100 kills during catch-up: the rows are those of a full replay") {
     const scratch_folder folder;
     const std::string path = folder / "s.idem";

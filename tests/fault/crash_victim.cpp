@@ -7,6 +7,11 @@
 //     crash_victim STORE race COUNT         appends the events 0..COUNT-1
 //     crash_victim STORE deliver COUNT AT   appends the events 0..COUNT-1, 1,000 at a time, from AT
 //                                           on and then those before
+//     crash_victim STORE decide COUNT FIRST makes COUNT decisions, in order and each unless
+//     somebody has
+//                                           made it, and appends the event FIRST + its number
+//     crash_victim STORE tag FIRST          appends numbered events, 1,000 at a time, each with two
+//                                           tags, unless one of the batch has been there
 //     crash_victim STORE trickle FIRST      appends numbered events, a few at a time, with pauses
 //     crash_victim STORE rebuild VERSION CURRENT RATE NAP
 //                                           rebuilds many_rows(VERSION); CURRENT 0: beside; rests
@@ -22,8 +27,9 @@
 //
 // `rebuild` prints "PHASE POSITION WHOLE" for each progress, and "done" at its end. What it has
 // appended it prints once the append has returned: "NUMBER POSITION" for each event
-// (`fill` and `trickle`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME
-// POSITION"; `deliver` "FIRST APPENDED", how many of a batch were new.
+// (`fill`, `tag`, `trickle`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME
+// POSITION"; `decide` "NUMBER OUTCOME POSITION", the latter of the event or of the match; `deliver`
+// "FIRST APPENDED", how many of a batch were new.
 #include <poll.h>
 #include <unistd.h>
 
@@ -65,6 +71,30 @@ void append_for_ever(idem::store& store, std::uint64_t number) {
             lines += std::to_string(number++) + " " + std::to_string(r.position) + "\n";
         }
         say(lines);
+    }
+}
+
+void decide(idem::store& store, std::uint64_t count, std::uint64_t first) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        auto e = numbered_event(first + i);
+        e.tags = {"all", "decision:" + std::to_string(i)};
+        const auto result = store.append({&e, 1}, {.unless = {{.tags = {e.tags.back()}}}});
+        const std::uint64_t at =
+            result.accepted() ? result.receipts.at(0).position : result.rejection->match.value();
+        say(std::to_string(i) + " " + std::string(to_string(result.outcome())) + " " +
+            std::to_string(at) + "\n");
+    }
+}
+
+void tag_for_ever(idem::store& store, std::uint64_t first) {
+    for (;; first += 1000) {
+        auto batch = numbered_batch(first, 1000);
+        const std::string own = "batch:" + std::to_string(first);
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            batch[i].tags = {own, "some:" + std::to_string(i % 7)};
+        }
+        const auto last = store.append(batch, {.unless = {{.tags = {own}}}}).receipts.back();
+        say(std::to_string(first + 999) + " " + std::to_string(last.position) + "\n");
     }
 }
 
@@ -169,6 +199,10 @@ int main(int argc, char** argv) {
         store.run(counting_fold(), idem::projection_mode::manual);
         say("started\n");
         for (;;) store.catch_up("counts");
+    } else if (what == "decide") {
+        decide(store, std::stoull(argv[3]), std::stoull(argv[4]));
+    } else if (what == "tag") {
+        tag_for_ever(store, std::stoull(argv[3]));
     } else if (what == "trickle") {
         trickle_for_ever(store, std::stoull(argv[3]));
     } else if (what == "rebuild") {

@@ -8,6 +8,7 @@
 #include "index/chunk.hpp"
 #include "index/manifest.hpp"
 #include "log/index.hpp"
+#include "log/upkeep.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
 #include "storage/storage.hpp"
@@ -18,13 +19,17 @@ constexpr std::uint64_t events = 140'000;  // two runs of each index and a tail
 
 class indexed_store {
 public:
-    explicit indexed_store(std::uint64_t count = events) { append(0, count); }
+    explicit indexed_store(std::uint64_t count = events, bool with_tags = false)
+        : with_tags_(with_tags) {
+        append(0, count);
+    }
 
     void append(std::uint64_t first, std::uint64_t end) const {
         idem::store store(path_);
         std::vector<idem::event> batch;
         for (std::uint64_t i = first; i < end; ++i) {
             batch.push_back(event(i));
+            if (with_tags_) batch.back().tags = {"few:" + std::to_string(i % 7)};
             if (batch.size() == 10'000 || i + 1 == end) {
                 store.append(batch);
                 batch.clear();
@@ -51,6 +56,7 @@ public:
     const std::filesystem::path& path() const { return path_; }
 
 private:
+    bool with_tags_;
     scratch_folder folder_;
     std::filesystem::path path_ = folder_ / "s.idem";
 };
@@ -150,6 +156,75 @@ TEST_CASE("damage to a merge under way is told of, is not backed up, and doubles
     CHECK(again.outcome == idem::outcome::duplicate);
     CHECK(again.position == hidden);
     CHECK(sample.kinds().empty());
+}
+
+TEST_CASE("damage to the index of tags and to the heads of types is found and named") {
+    const indexed_store sample(140'000, true);
+    REQUIRE(sample.kinds().empty());
+    const auto open = [](idem::storage::write_transaction& txn) {
+        return idem::open_tag_tables(txn);
+    };
+    SUBCASE("a fingerprint of a run") {
+        sample.damage([&](auto& txn, const auto&) {
+            const auto t = open(txn).index;
+            std::string chunk = row(txn, t, idem::index::row_key(1, 0));
+            chunk[chunk.size() / 2] ^= 1;
+            txn.put(t, idem::index::row_key(1, 0), chunk);
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged", "tag_missing"});
+    }
+    SUBCASE("a chunk that is gone") {
+        sample.damage([&](auto& txn, const auto&) {
+            txn.erase(open(txn).index, idem::index::row_key(1, 0));
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+        idem::store store(sample.path());
+        const auto e = numbered_event(1'000'000);
+        CHECK_THROWS_AS(store.append({&e, 1}, {.unless = {{.tags = {"nobody"}}}}), idem::error);
+        CHECK(store.head() == 140'000);
+    }
+    SUBCASE("a position of a tag") {
+        sample.damage([&](auto& txn, const auto&) {
+            const auto t = open(txn).rows;
+            std::string bytes = row(txn, t, 1);
+            bytes[bytes.size() - 1000] ^= 1;
+            txn.put(t, std::uint64_t{1}, bytes);
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+    }
+    SUBCASE("a row of tags that is gone") {
+        sample.damage([&](auto& txn, const auto&) { txn.erase(open(txn).rows, std::uint64_t{1}); });
+        CHECK(sample.kinds() == std::set<std::string>{"index_damaged"});
+        idem::query select;
+        select.tags = {"few:1"};
+        const idem::store store(sample.path(), {.read_only = true});
+        CHECK_THROWS_AS(store.read(select, [](const auto&) {}), idem::error);
+    }
+    SUBCASE("the head of a type") {
+        sample.damage([](auto& txn, const auto&) {
+            const std::uint64_t earlier = 17;
+            txn.put(txn.open_table("types"), "Happened",
+                    {reinterpret_cast<const char*>(&earlier), sizeof earlier});
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"type_head"});
+    }
+    SUBCASE("a type that no event has") {
+        sample.damage([](auto& txn, const auto&) {
+            const std::uint64_t position = 17;
+            txn.put(txn.open_table("types"), "Never",
+                    {reinterpret_cast<const char*>(&position), sizeof position});
+        });
+        CHECK(sample.kinds() == std::set<std::string>{"type_head"});
+    }
+}
+
+TEST_CASE("a log without tags has no table of them") {
+    const indexed_store sample;
+    const idem::store store(sample.path());
+    for (const auto& t : store.stats().tables) {
+        CHECK(t.name != "tags");
+        CHECK(t.name != "tagged");
+    }
 }
 
 TEST_CASE("an event whose stream has lost an entry ends a read with an error") {

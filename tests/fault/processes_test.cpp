@@ -31,6 +31,31 @@ TEST_CASE("two processes and this one race the same ids: each is appended once")
     CHECK(idem::store(path).head() == ids);
 }
 
+TEST_CASE("two processes make the same decisions under a condition: each is made once") {
+    constexpr std::uint64_t decisions = 300;
+    const scratch_folder folder;
+    const std::string path = folder / "s.idem";
+    victim_process one({path, "decide", std::to_string(decisions), "0"});
+    victim_process two({path, "decide", std::to_string(decisions), "1000000"});
+    one.read_to_end();
+    two.read_to_end();
+    CHECK(one.wait() == 0);
+    CHECK(two.wait() == 0);
+    std::map<std::uint64_t, std::uint64_t> positions;
+    std::uint64_t appended = 0;
+    std::uint64_t failed = 0;
+    std::istringstream lines(one.lines() + two.lines());
+    std::string outcome;
+    for (std::uint64_t number = 0, position = 0; lines >> number >> outcome >> position;) {
+        appended += outcome == "appended";
+        failed += outcome == "condition_failed";
+        CHECK(positions.emplace(number, position).first->second == position);
+    }
+    CHECK(appended == decisions);
+    CHECK(failed == decisions);
+    CHECK(idem::store(path).head() == decisions);
+}
+
 // Runs of the indexes are written, and merged, by whichever process passes their end. The second
 // begins in the middle, so what it finds known the other has appended, and the other way round.
 TEST_CASE("two processes deliver the same events while the indexes are written and merged") {

@@ -14,7 +14,8 @@ namespace idem {
 enum class direction : std::uint8_t { forwards, backwards };
 
 // A selection of the log: every condition given must hold. `stream` is answered from the index of
-// streams; the other conditions by looking at each event of the position range.
+// streams, and without it `tags` from the index of tags; the other conditions by looking at each
+// event that these lead to, or of the position range.
 struct query {
     std::uint64_t from = 1;                                        // lowest position, inclusive
     std::uint64_t to = std::numeric_limits<std::uint64_t>::max();  // highest position, inclusive

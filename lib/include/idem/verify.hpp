@@ -23,6 +23,8 @@ namespace idem {
 //   id_missing           an event's id is not in the index of ids
 //   id_repeated          two events have one id
 //   stream_missing       an event is not in the index of streams
+//   tag_missing          a tag of an event is not in the index of tags
+//   type_head            the last position of a type is not the one that is kept
 //   revision_gap         a stream's revisions do not follow one another
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit

@@ -9,6 +9,7 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
+#include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
 namespace idem {
@@ -23,7 +24,7 @@ constexpr std::string_view merge_advice =
 class log_verifier {
 public:
     log_verifier(storage::environment& env, const log_tables& tables, finding_list& found)
-        : env_(env), tables_(tables), found_(found) {}
+        : env_(env), tables_(tables.with_tags(env)), found_(found), tags_(env, tables_, found) {}
 
     std::uint64_t run() {
         {
@@ -42,8 +43,10 @@ public:
                         fmt::format("the log ends at position {}, and should at {}; {}", next_ - 1,
                                     head_, restore_advice)});
         }
+        if (!found_.full()) tags_.finish();
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
+        if (tables_.tags) check_runs(tables_.tags->index, "tags");
         found_.progress(head_, head_);
         return head_;
     }
@@ -123,6 +126,7 @@ private:
         if (const auto fault = record_reader::check(record, position)) {
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
+            tags_.skip(known, position);
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -137,6 +141,7 @@ private:
                 indexes_readable_ = false;  // check_runs tells where
             }
         }
+        sound = tags_.check(known, e) && sound;
         if (sound) found_.count_event();
     }
 
@@ -215,11 +220,25 @@ private:
         if (found_.full()) return;
         const storage::read_transaction txn(env_);
         for (const auto& fault : index::check(txn, index, findings_of_runs_max)) {
-            found_.add({"index_damaged", fault.first, name,
-                        fmt::format("the index of {} is damaged among positions {} to {}{}: {}; {}",
-                                    name, fault.first, fault.last,
-                                    fault.of_merge ? ", in a merge under way" : "", fault.message,
-                                    fault.of_merge ? merge_advice : rebuild_advice)});
+            const std::uint64_t first = position_of(txn, index, fault.first);
+            const std::uint64_t last = position_of(txn, index, fault.last);
+            found_.add(
+                {"index_damaged", first, name,
+                 fmt::format("the index of {} is damaged among positions {} to {}{}: {}; {}", name,
+                             first, last, fault.of_merge ? ", in a merge under way" : "",
+                             fault.message, fault.of_merge ? merge_advice : rebuild_advice)});
+        }
+    }
+
+    // The index of tags has ordinals instead.
+    std::uint64_t position_of(const storage::transaction& txn, storage::table index,
+                              std::uint64_t entry) const {
+        if (!tables_.tags || index != tables_.tags->index) return entry;
+        try {
+            return tag_rows(txn, tables_.tags->rows).position(entry);
+        } catch (const error& e) {
+            if (e.code() != errc::corrupt) throw;
+            return 0;  // told of already
         }
     }
 
@@ -236,8 +255,9 @@ private:
     }
 
     storage::environment& env_;
-    const log_tables& tables_;
+    const log_tables tables_;
     finding_list& found_;
+    tag_verifier tags_;
     std::uint64_t head_ = 0;
     std::uint64_t blocks_ = 0;
     std::uint64_t next_ = 1;  // position that should come

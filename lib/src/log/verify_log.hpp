@@ -1,4 +1,4 @@
-// Walks the log and derives both indexes again.
+// Walks the log and derives its indexes again.
 #pragma once
 
 #include <functional>
