@@ -45,6 +45,7 @@ void declare_event_commands(command_builder& to);
 void declare_projection_commands(command_builder& to);
 void declare_schema_commands(command_builder& to);
 void declare_store_commands(command_builder& to);
+void declare_effect_commands(command_builder& to);
 
 // ---- arguments that several commands have
 

@@ -87,6 +87,7 @@ command_line::command_line(session& s) : session_(s) {
     declare_projection_commands(to);
     declare_schema_commands(to);
     declare_store_commands(to);
+    declare_effect_commands(to);
 }
 
 std::optional<int> command_line::parse(int argc, char** argv) {

@@ -19,6 +19,7 @@ _idem_options() {
         checkpoint) echo "--at" ;;
         projection) echo "--rows --reason" ;;
         schema) echo "--upcast --dry-run" ;;
+        effects) echo "--state --name --limit --reason --result --keep --exec --probe --lease --follow" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -29,7 +30,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema verify stats backup restore"
+bisect checkpoint projection schema effects verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -41,6 +42,8 @@ bisect checkpoint projection schema verify stats backup restore"
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
+        effects) COMPREPLY=($(compgen -W "list show stats retry discard done compensate sweep dispatch" -- "$word")); return ;;
+        --state) COMPREPLY=($(compgen -W "due attempted failed done unknown dead discarded compensated" -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then

@@ -57,10 +57,11 @@ private:
 };
 
 void measure_flat_cost(const settings& s, report& r);   // version 4 ids, against the peers
-void measure_single(const settings& s, report& r);      // commits of one event
 void measure_rising(const settings& s, report& r);      // version 7 ids, against the bare log
+void measure_single(const settings& s, report& r);      // commits of one event
 void measure_reading(const settings& s, report& r);     // scan and catch-up
 void measure_conditions(const settings& s, report& r);  // over tags
+void measure_effects(const settings& s, report& r);     // declared and carried out
 void measure_rebuild(const settings& s, report& r);     // of typed events, whole
 
 }  // namespace bench

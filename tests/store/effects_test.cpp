@@ -178,11 +178,21 @@ TEST_CASE("a rule, a transaction and a key declare the same effect of an event b
     CHECK(answer.receipts.size() == 1);
     CHECK(s.effects().list().size() == 2);
     CHECK(s.effects().find(idem::effect_id(numbered_id(1), "mail"))->payload == "by hand");
+    auto work = s->keys().claim({"me", "order"}, "leased", {});
+    REQUIRE(work.lease);
+    const auto ended = work.lease->complete_with("ok", [](idem::transaction& t) {
+        t.append(numbered_event(2, "leased"));
+        t.declare(numbered_id(2), mail("at the end of a lease"));
+    });
+    CHECK(ended.completed());
+    CHECK(ended.receipts.size() == 1);
+    CHECK(s.effects().find(idem::effect_id(numbered_id(2), "mail"))->payload ==
+          "at the end of a lease");
     const auto again =
         s->once({"me", "order"}, "k", {}, [](idem::transaction&) { return "never"; });
     CHECK(again.replayed);
     CHECK(again.receipts.size() == 1);
-    CHECK(s.effects().stats().due == 2);
+    CHECK(s.effects().stats().due == 3);
 }
 
 TEST_CASE("threads append under a rule, and each event has its effect") {

@@ -147,7 +147,7 @@ struct dispatch_options {
     // where it answers `unknown`, they are for a person to settle; where it throws, they are tried
     // again later.
     std::function<probe_answer(const effect_delivery&)> probe = {};
-    std::function<void(const effect_answer&)> answered = {};
+    std::function<void(const effect_answer&)> answered = {};  // a throw ends the dispatch
     std::stop_token stop = {};  // between two attempts
 };
 

@@ -57,6 +57,8 @@ struct key_answer {
     bool completed() const noexcept { return outcome == key_outcome::completed; }
 };
 
+class transaction;
+
 // What a probe found out about an external call.
 enum class probe_answer : std::uint8_t { done, not_done, unknown };
 
@@ -99,6 +101,9 @@ public:
     // Ends the work: stores the result with the events in one commit. Outcomes: completed or
     // rejected; fenced; not_appended, and the lease is as it was.
     key_answer complete(std::string_view result, std::span<const event> events = {});
+    // The same; `work` appends the events, and declares their effects (idem/transaction.hpp).
+    key_answer complete_with(std::string_view result,
+                             const std::function<void(transaction&)>& work);
     key_answer reject(std::string_view why, std::span<const event> events = {});
     key_outcome abandon(std::string_view reason);  // the next claim need not wait: `granted`
 

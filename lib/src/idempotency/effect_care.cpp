@@ -86,7 +86,7 @@ void effects::impl::change(const uuid& id, const change_row& change) const {
         const auto row = find_effect(open_reserved(s.log, fold_), id);
         if (!row) {
             throw error(errc::not_found,
-                        fmt::format("no effect has the id {}; `idem effects list` lists them",
+                        fmt::format("no effect has the id {}; `idem effects list` tells them",
                                     to_string(id)));
         }
         if (state_of(*row) == effect_state::attempted && row->leased_until > s.now_ms) {

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
@@ -58,6 +60,7 @@ public:
             if (granted_) answer_ = carry_out(*granted_, asks_probe_);
         }
         if (answer_) step(false);
+        if (listener_fault_) std::rethrow_exception(listener_fault_);
     }
 
 private:
@@ -68,7 +71,8 @@ private:
     };
 
     bool wants_more() const {
-        return counts_.attempts < options_.limit && !options_.stop.stop_requested();
+        return counts_.attempts < options_.limit && !options_.stop.stop_requested() &&
+               !listener_fault_;
     }
     bool something_is_due() const {
         const auto next = effects_.next_time(options_.names);
@@ -102,7 +106,12 @@ private:
         if (!fenced_ && settled_ == effect_state::dead) ++counts_.dead;
         if (!fenced_ && settled_ == effect_state::unknown) ++counts_.unknown;
         if (!options_.answered) return;
-        options_.answered({a.delivery, a.outcome, fenced_, settled_.value_or(effect_state::done)});
+        try {
+            options_.answered(
+                {a.delivery, a.outcome, fenced_, settled_.value_or(effect_state::done)});
+        } catch (...) {  // passed on when what was granted in this commit is carried out
+            listener_fault_ = std::current_exception();
+        }
     }
 
     void settle(transaction::state& s, const answer& a) {
@@ -248,6 +257,7 @@ private:
     dispatch_counts& counts_;
 
     std::optional<answer> answer_;  // not on disk yet
+    std::exception_ptr listener_fault_;
 
     // Of the commit under way.
     std::optional<effect_delivery> granted_;
@@ -294,6 +304,7 @@ dispatch_counts effects::dispatch(const effect_handler& handler, const dispatch_
 dispatch_counts effects::run(const effect_handler& handler, const dispatch_options& options) {
     check_options(handler, options);
     constexpr std::uint64_t longest_wait_ms = 10'000;
+    constexpr std::uint64_t shortest_wait_ms = 1;  // whatever a row that is due stands for
     storage::environment& env = impl_.environment();
     storage::file_watch& watch = env.watch();
     const std::stop_callback wake(options.stop, [&watch] { watch.notify(); });
@@ -302,11 +313,12 @@ dispatch_counts effects::run(const effect_handler& handler, const dispatch_optio
         const std::uint64_t ticket = watch.ticket();
         env.check_files();
         dispatching(impl_, handler, options, counts).run();
-        const auto next = impl_.next_time(options.names);
+        if (counts.attempts >= options.limit) break;
+        const std::uint64_t next = impl_.next_time(options.names).value_or(~0ULL);
         const std::uint64_t now = impl_.transactions().clock().now_ms();
-        if (next && *next <= now) continue;
-        const std::uint64_t left = next ? *next - now : longest_wait_ms;
-        watch.wait(ticket, std::chrono::milliseconds(std::min(left, longest_wait_ms)));
+        const std::uint64_t left = next > now ? next - now : 0;
+        watch.wait(ticket,
+                   std::chrono::milliseconds(std::clamp(left, shortest_wait_ms, longest_wait_ms)));
     }
     return counts;
 }

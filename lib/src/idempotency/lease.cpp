@@ -70,14 +70,16 @@ public:
         return outcome;
     }
 
-    key_answer end(std::string_view value, bool rejected, std::span<const event> events) {
+    key_answer end(std::string_view value, bool rejected,
+                   const std::function<void(transaction&)>& work) {
         key_answer answer;
         auto appended = owner.transactions().run([&](transaction::state& s) {
             if (!holds(s)) {
                 answer = {.outcome = key_outcome::fenced};
                 return;
             }
-            s.events.assign(events.begin(), events.end());
+            transaction t(s);
+            work(t);
             keys::impl::finish(s, asked, fence,
                                {value, rejected, options.keep_result, options.horizon});
             answer = {.outcome = rejected ? key_outcome::rejected : key_outcome::completed,
@@ -269,10 +271,14 @@ key_outcome lease::renew(std::chrono::milliseconds length) {
 }
 
 key_answer lease::complete(std::string_view result, std::span<const event> events) {
-    return impl_->end(result, false, events);
+    return impl_->end(result, false, [&](transaction& t) { t.append(events); });
+}
+key_answer lease::complete_with(std::string_view result,
+                                const std::function<void(transaction&)>& work) {
+    return impl_->end(result, false, work);
 }
 key_answer lease::reject(std::string_view why, std::span<const event> events) {
-    return impl_->end(why, true, events);
+    return impl_->end(why, true, [&](transaction& t) { t.append(events); });
 }
 key_outcome lease::abandon(std::string_view reason) {
     keys::impl::check_reason(reason);
