@@ -19,6 +19,7 @@ _idem_options() {
         checkpoint) echo "--at" ;;
         projection) echo "--rows --reason" ;;
         schema) echo "--upcast --dry-run" ;;
+        sagas) echo "--state --name --reason --step --keep-days" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -29,7 +30,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema verify stats backup restore"
+bisect checkpoint projection schema sagas verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -41,6 +42,8 @@ bisect checkpoint projection schema verify stats backup restore"
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
+        sagas) COMPREPLY=($(compgen -W "show resume skip abort sweep" -- "$word") $(compgen -f -- "$word")); return ;;
+        --state) COMPREPLY=($(compgen -W "running compensating stuck completed compensated" -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then

@@ -2,7 +2,7 @@
 //
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
 //     idem_bench --quick              # 500,000 events, under a minute
-//     idem_bench --only rebuild       # flat, rising, single, reading or rebuild
+//     idem_bench --only rebuild       # flat, rising, single, reading, rebuild, sagas
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
 //     idem_bench --lines 1000000 > lines.jsonl          # for import.sh
 //     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
@@ -22,11 +22,9 @@ namespace {
 constexpr struct {
     std::string_view name;
     void (*measure)(const bench::settings& s, bench::report& r);
-} parts[] = {{"flat", bench::measure_flat_cost},
-             {"rising", bench::measure_rising},
-             {"single", bench::measure_single},
-             {"reading", bench::measure_reading},
-             {"rebuild", bench::measure_rebuild}};
+} parts[] = {{"flat", bench::measure_flat_cost},  {"rising", bench::measure_rising},
+             {"single", bench::measure_single},   {"reading", bench::measure_reading},
+             {"rebuild", bench::measure_rebuild}, {"sagas", bench::measure_sagas}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -70,7 +68,7 @@ int main(int argc, char** argv) {
                        "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
                        "       idem_bench [--events N] --compare FOLDER\n"
                        "       idem_bench --lines N\n"
-                       "parts: flat, rising, single, reading, rebuild\n");
+                       "parts: flat, rising, single, reading, rebuild, sagas\n");
             return option == "--help" ? 0 : 2;
         }
     }

@@ -61,5 +61,6 @@ void measure_single(const settings& s, report& r);     // commits of one event
 void measure_rising(const settings& s, report& r);     // version 7 ids, against the bare log
 void measure_reading(const settings& s, report& r);    // scan and catch-up
 void measure_rebuild(const settings& s, report& r);    // of typed events, whole
+void measure_sagas(const settings& s, report& r);      // steps without external work
 
 }  // namespace bench
