@@ -15,6 +15,7 @@
 #include "nearest.hpp"
 #include "plugin_file.hpp"
 #include "process.hpp"
+#include "sagas_commands.hpp"
 
 namespace idem {
 namespace cli {
@@ -86,6 +87,7 @@ command_line::command_line(session& s) : session_(s) {
     declare_event_commands(to);
     declare_projection_commands(to);
     declare_schema_commands(to);
+    declare_saga_commands(to);
     declare_store_commands(to);
     declare_effect_commands(to);
 }

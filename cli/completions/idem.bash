@@ -20,6 +20,7 @@ _idem_options() {
         projection) echo "--rows --reason" ;;
         schema) echo "--upcast --dry-run" ;;
         effects) echo "--state --name --limit --reason --result --keep --exec --probe --lease --follow" ;;
+        sagas) echo "--state --name --reason --step --keep-days" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -30,7 +31,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema effects verify stats backup restore"
+bisect checkpoint projection schema effects sagas verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -43,7 +44,8 @@ bisect checkpoint projection schema effects verify stats backup restore"
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
         effects) COMPREPLY=($(compgen -W "list show stats retry discard done compensate sweep dispatch" -- "$word")); return ;;
-        --state) COMPREPLY=($(compgen -W "due attempted failed done unknown dead discarded compensated" -- "$word")); return ;;
+        --state) COMPREPLY=($(compgen -W "due attempted failed done unknown dead discarded compensated running compensating stuck completed" -- "$word")); return ;;
+        sagas) COMPREPLY=($(compgen -W "show resume skip abort sweep" -- "$word") $(compgen -f -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then

@@ -25,7 +25,7 @@ constexpr struct {
 } parts[] = {{"flat", bench::measure_flat_cost},       {"rising", bench::measure_rising},
              {"single", bench::measure_single},        {"reading", bench::measure_reading},
              {"condition", bench::measure_conditions}, {"effects", bench::measure_effects},
-             {"rebuild", bench::measure_rebuild}};
+             {"sagas", bench::measure_sagas},          {"rebuild", bench::measure_rebuild}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -65,11 +65,12 @@ int main(int argc, char** argv) {
         } else if (option == "--compare" && i + 1 < argc) {
             compared = argv[++i];
         } else {
-            fmt::print(stderr,
-                       "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
-                       "       idem_bench [--events N] --compare FOLDER\n"
-                       "       idem_bench --lines N\n"
-                       "parts: flat, rising, single, reading, condition, effects, rebuild\n");
+            fmt::print(
+                stderr,
+                "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
+                "       idem_bench [--events N] --compare FOLDER\n"
+                "       idem_bench --lines N\n"
+                "parts: flat, rising, single, reading, condition, effects, sagas, rebuild\n");
             return option == "--help" ? 0 : 2;
         }
     }

@@ -62,6 +62,7 @@ void measure_single(const settings& s, report& r);      // commits of one event
 void measure_reading(const settings& s, report& r);     // scan and catch-up
 void measure_conditions(const settings& s, report& r);  // over tags
 void measure_effects(const settings& s, report& r);     // declared and carried out
+void measure_sagas(const settings& s, report& r);       // steps without external work
 void measure_rebuild(const settings& s, report& r);     // of typed events, whole
 
 }  // namespace bench

@@ -5,7 +5,8 @@
 // after a crash or a lost answer once more with the same `key`: give it to the other side as its
 // idempotency key, or look there first (`probe`). A compensation runs for every step whose action
 // began, whether it is known to have worked or not: it undoes what is there, and does no harm where
-// there is nothing.
+// there is nothing. Where a lease has run out an attempt may still be under way while others go on:
+// if it matters, let the compensation leave a mark, and the action look for it.
 #pragma once
 
 #include <chrono>
@@ -88,8 +89,8 @@ struct step_backoff {
 struct saga_step {
     using function = std::function<step_result(step_context&)>;
 
-    std::string name;
-    function action;
+    std::string name = {};
+    function action = {};
     function compensation = {};  // may be empty: there is nothing to undo
     // Asked instead of the action from the second attempt on: how it ended, or nullopt, and then
     // the action runs again.
@@ -106,9 +107,9 @@ struct saga_step {
 
 // Raise the version when steps change: a saga goes on with the version that it was started with.
 struct saga_definition {
-    std::string name;
+    std::string name = {};
     std::uint32_t version = 1;
-    std::vector<saga_step> steps;          // 1 to limits::saga_steps_max, of different names
+    std::vector<saga_step> steps = {};     // 1 to limits::saga_steps_max, of different names
     std::chrono::milliseconds timeout{0};  // from the start on; then it is undone. 0: none
 };
 

@@ -272,22 +272,7 @@ bool is_too_large(const std::optional<std::string>& bytes) {
     return bytes && bytes->size() > limits::result_bytes_max;
 }
 
-}  // namespace
-
-bool apply_to_saga(saga_row& row, bool known, std::string_view type,
-                   const json::object_reader& from) {
-    saga_change change(row, from);
-    if (type == started_type) return !known && change.start();
-    const auto* const rule = find_rule(type);
-    if (!known || !rule || is_finished(row)) return false;
-    const std::uint64_t raised = row.fence + (rule->raises ? 1 : 0);
-    if (change.number("fence") != raised || !(change.*rule->change)()) return false;
-    row.fence = raised;
-    return true;
-}
-
-std::optional<std::string> saga_fold::fault_of(std::string_view type, std::string_view data) const {
-    const json::object_reader from(data);
+std::optional<std::string> fault_in(std::string_view type, const json::object_reader& from) {
     if (type == swept_type) {
         if (from.number("until") && from.number("limit")) return std::nullopt;
         return "has no numbers until and limit";
@@ -309,11 +294,29 @@ std::optional<std::string> saga_fold::fault_of(std::string_view type, std::strin
     return std::nullopt;
 }
 
+}  // namespace
+
+bool apply_to_saga(saga_row& row, bool known, std::string_view type,
+                   const json::object_reader& from) {
+    saga_change change(row, from);
+    if (type == started_type) return !known && change.start();
+    const auto* const rule = find_rule(type);
+    if (!known || !rule || is_finished(row)) return false;
+    const std::uint64_t raised = row.fence + (rule->raises ? 1 : 0);
+    if (change.number("fence") != raised || !(change.*rule->change)()) return false;
+    row.fence = raised;
+    return true;
+}
+
+std::optional<std::string> saga_fold::fault_of(std::string_view type, std::string_view data) const {
+    return fault_in(type, json::object_reader(data));
+}
+
 void saga_fold::apply(const event_view& e, reserved_rows& rows) const {
-    if (fault_of(e.type(), e.data())) return;
     const std::string data(e.data());  // what is written moves what is read in place
     const std::string type(e.type());
     const json::object_reader from(data);
+    if (fault_in(type, from)) return;
     if (type == swept_type) {
         for (const auto& id :
              find_swept_sagas(rows, *from.number("until"), *from.number("limit"))) {
