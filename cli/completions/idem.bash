@@ -19,6 +19,8 @@ _idem_options() {
         checkpoint) echo "--at" ;;
         projection) echo "--rows --reason" ;;
         schema) echo "--upcast --dry-run" ;;
+        consumers) echo "--sources --stream --type --tag --correlation --reserved --from --limit --raw --to --after --state --reason --source --exec --follow" ;;
+        ingest) echo "--after" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -29,7 +31,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema verify stats backup restore"
+bisect checkpoint projection schema consumers ingest verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -40,8 +42,9 @@ bisect checkpoint projection schema verify stats backup restore"
     case $before in
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
+        consumers) COMPREPLY=($(compgen -W "list show create next advance run reset drop" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
-        --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        --plugin | --event | --upcast | --state) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$everywhere $(_idem_options "$command")" -- "$word"))
