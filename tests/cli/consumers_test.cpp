@@ -142,10 +142,10 @@ TEST_CASE("run --follow handles what comes, and ends with a signal") {
     store.consumers({"create", "c"});
     running_command follower({"consumers", "run", store.path, "c", "--follow", "--exec", "cat"});
     for (int n = 1; n <= 8; ++n) {
-        CHECK(json_lines(follower.read_line()).at(0).at("position") == std::to_string(n));
+        CHECK(json_lines(follower.read_line() + "\n").at(0).at("position") == std::to_string(n));
     }
     run_command({"append", store.path}, numbered_line(77));
-    CHECK(json_lines(follower.read_line()).at(0).at("subject") == "stream");
+    CHECK(json_lines(follower.read_line() + "\n").at(0).at("subject") == "stream");
     follower.signal(SIGTERM);
     const int code = follower.wait().exit_code;
     CHECK((code == 0 || code == 143));  // between two batches, or within the last
