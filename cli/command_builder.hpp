@@ -46,6 +46,7 @@ private:
 void declare_event_commands(command_builder& to);
 void declare_projection_commands(command_builder& to);
 void declare_schema_commands(command_builder& to);
+void declare_consumer_commands(command_builder& to);
 void declare_store_commands(command_builder& to);
 void declare_effect_commands(command_builder& to);
 

@@ -21,6 +21,8 @@ _idem_options() {
         schema) echo "--upcast --dry-run" ;;
         effects) echo "--state --name --limit --reason --result --keep --exec --probe --lease --follow" ;;
         sagas) echo "--state --name --reason --step --keep-days" ;;
+        consumers) echo "--sources --stream --type --tag --correlation --reserved --from --limit --raw --to --after --state --reason --source --exec --follow" ;;
+        ingest) echo "--after" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -31,7 +33,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema effects sagas verify stats backup restore"
+bisect checkpoint projection schema effects sagas consumers ingest verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -42,9 +44,10 @@ bisect checkpoint projection schema effects sagas verify stats backup restore"
     case $before in
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
+        consumers) COMPREPLY=($(compgen -W "list show create next advance run reset drop" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
         effects) COMPREPLY=($(compgen -W "list show stats retry discard done compensate sweep dispatch" -- "$word")); return ;;
-        --state) COMPREPLY=($(compgen -W "due attempted failed done unknown dead discarded compensated running compensating stuck completed" -- "$word")); return ;;
+        --state) COMPREPLY=($(compgen -W "due attempted failed done unknown dead discarded compensated running compensating stuck completed" -- "$word") $(compgen -f -- "$word")); return ;;
         sagas) COMPREPLY=($(compgen -W "show resume skip abort sweep" -- "$word") $(compgen -f -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac

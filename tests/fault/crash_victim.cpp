@@ -24,13 +24,21 @@
 //     crash_victim STORE append-until FIRST BATCHES NUMBER MOMENT
 //                                           appends batches of numbered events, until a disk
 //                                           operation
+//     crash_victim STORE consume            works as the consumer `c` until nothing is left
+//     crash_victim STORE die-at WHEN        handles one batch of `c`, and is killed `before` its
+//                                           commit or `after` it; exits with 0 where nothing is
+//                                           left
+//     crash_victim STORE ingest COUNT       takes in the positions 1..COUNT of a source, from where
+//                                           it stands, each behind the one before
 //
 // `rebuild` prints "PHASE POSITION WHOLE" for each progress, and "done" at its end. What it has
 // appended it prints once the append has returned: "NUMBER POSITION" for each event
 // (`fill`, `tag`, `trickle`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME
 // POSITION"; `decide` "NUMBER OUTCOME POSITION", the latter of the event or of the match; `deliver`
-// "FIRST APPENDED", how many of a batch were new.
+// "FIRST APPENDED", how many of a batch were new; `consume` "POSITION" for each batch that it
+// begins, and "done"; `ingest` "POSITION" for each that was accepted.
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -48,6 +56,7 @@
 #include "killed_rebuild.hpp"
 #include "many_rows_fold.hpp"
 #include "sample_events.hpp"
+#include "stream_counts.hpp"
 
 namespace {
 
@@ -172,6 +181,52 @@ void append_until(idem::store& store, std::uint64_t number, std::uint64_t batche
         say(std::to_string(number - 1) + " " + std::to_string(last.position) + "\n");
     }
     say("done\n");
+void consume(idem::store& store) {
+    store.consumers().run(
+        "c",
+        [](const idem::consumer_batch& batch, std::vector<idem::event>& produced) {
+            say(std::to_string(batch.covered) + "\n");
+            return count_streams(batch, produced);
+        },
+        {.wait = false});
+    say("done\n");
+}
+
+void die_at(idem::store& store, std::string_view when) {
+    const auto batch = store.consumers().next("c");
+    if (batch.events.empty()) return;
+    std::vector<idem::event> produced;
+    const auto state = count_streams(batch, produced);
+    if (when == "after") store.consumers().advance(batch, state, produced);
+    ::raise(SIGKILL);
+}
+
+void ingest(idem::store& store, std::uint64_t count) {
+    for (;;) {
+        const auto source = store.consumers().find_source("source");
+        const std::uint64_t last = source ? *source->position : 0;
+        if (last == count) return;
+        const idem::event e = numbered_event(last + 1);
+        const idem::ingest_options options =
+            source ? idem::ingest_options{.after = last} : idem::ingest_options{};
+        const auto answer = store.consumers().ingest("source", last + 1, std::span(&e, 1), options);
+        if (answer.outcome != idem::ingest_outcome::accepted) continue;
+        say(std::to_string(last + 1) + "\n");
+    }
+}
+
+// What works on the consumers of the store. False: it is something else.
+bool work_on_consumers(idem::store& store, std::string_view what, char** argv) {
+    if (what == "consume") {
+        consume(store);
+    } else if (what == "die-at") {
+        die_at(store, argv[3]);
+    } else if (what == "ingest") {
+        ingest(store, std::stoull(argv[3]));
+    } else {
+        return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -180,6 +235,7 @@ int main(int argc, char** argv) {
     if (argc < 3) return 2;
     const std::string_view what = argv[2];
     idem::store store(argv[1]);
+    if (work_on_consumers(store, what, argv)) return 0;
     if (what == "append") {
         store.run(counting_fold(), idem::projection_mode::inline_);
         const std::uint64_t first = std::stoull(argv[3]);
