@@ -44,6 +44,7 @@ private:
 void declare_event_commands(command_builder& to);
 void declare_projection_commands(command_builder& to);
 void declare_schema_commands(command_builder& to);
+void declare_key_commands(command_builder& to);
 void declare_store_commands(command_builder& to);
 
 // ---- arguments that several commands have

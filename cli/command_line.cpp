@@ -86,6 +86,7 @@ command_line::command_line(session& s) : session_(s) {
     declare_event_commands(to);
     declare_projection_commands(to);
     declare_schema_commands(to);
+    declare_key_commands(to);
     declare_store_commands(to);
 }
 

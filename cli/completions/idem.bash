@@ -19,6 +19,8 @@ _idem_options() {
         checkpoint) echo "--at" ;;
         projection) echo "--rows --reason" ;;
         schema) echo "--upcast --dry-run" ;;
+        once) echo "--owner --operation --key --request --leave-out --result --reject --keep --horizon" ;;
+        keys) echo "--state --owner --operation --limit --key --reason --result --result-bytes-max --all" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -29,7 +31,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema verify stats backup restore"
+bisect checkpoint projection schema once keys verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -40,6 +42,8 @@ bisect checkpoint projection schema verify stats backup restore"
     case $before in
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
+        keys) COMPREPLY=($(compgen -W "list show resume discard complete sweep" -- "$word")); return ;;
+        --state) COMPREPLY=($(compgen -W "running abandoned in_doubt dead completed rejected expired" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac

@@ -2,7 +2,7 @@
 //
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
 //     idem_bench --quick              # 500,000 events, under a minute
-//     idem_bench --only rebuild       # flat, rising, single, reading or rebuild
+//     idem_bench --only rebuild       # flat, rising, single, reading, rebuild or keys
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
 //     idem_bench --lines 1000000 > lines.jsonl          # for import.sh
 //     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
@@ -22,11 +22,9 @@ namespace {
 constexpr struct {
     std::string_view name;
     void (*measure)(const bench::settings& s, bench::report& r);
-} parts[] = {{"flat", bench::measure_flat_cost},
-             {"rising", bench::measure_rising},
-             {"single", bench::measure_single},
-             {"reading", bench::measure_reading},
-             {"rebuild", bench::measure_rebuild}};
+} parts[] = {{"flat", bench::measure_flat_cost},  {"rising", bench::measure_rising},
+             {"single", bench::measure_single},   {"reading", bench::measure_reading},
+             {"rebuild", bench::measure_rebuild}, {"keys", bench::measure_keys}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -49,6 +47,7 @@ int main(int argc, char** argv) {
             settings.single_events = 16'000;
             settings.rebuilt_events = 4'000'000;
             settings.typed_events = 1'000'000;
+            settings.swept_keys = 100'000;
             settings.peer_seconds_max = 6;
         } else if (option == "--events" && i + 1 < argc) {
             settings.events = std::stoull(argv[++i]);
@@ -70,7 +69,7 @@ int main(int argc, char** argv) {
                        "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
                        "       idem_bench [--events N] --compare FOLDER\n"
                        "       idem_bench --lines N\n"
-                       "parts: flat, rising, single, reading, rebuild\n");
+                       "parts: flat, rising, single, reading, rebuild, keys\n");
             return option == "--help" ? 0 : 2;
         }
     }

@@ -16,7 +16,8 @@ struct settings {
     std::uint64_t single_events = 20'000;  // for the measurements that commit each event
     std::uint64_t rebuilt_events = 10'000'000;
     std::uint64_t typed_events = 10'000'000;  // for the rebuild of typed events
-    double peer_seconds_max = 1e9;            // then a peer has shown its rate
+    std::uint64_t swept_keys = 1'000'000;
+    double peer_seconds_max = 1e9;  // then a peer has shown its rate
 };
 
 // What was measured, and what the project asks of itself. Ratios are of two measurements in one
@@ -61,5 +62,6 @@ void measure_single(const settings& s, report& r);     // commits of one event
 void measure_rising(const settings& s, report& r);     // version 7 ids, against the bare log
 void measure_reading(const settings& s, report& r);    // scan and catch-up
 void measure_rebuild(const settings& s, report& r);    // of typed events, whole
+void measure_keys(const settings& s, report& r);       // once, and sweeps
 
 }  // namespace bench
