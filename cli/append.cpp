@@ -84,30 +84,6 @@ int append_each(const std::vector<input_file>& files, store_to_fill to, session&
     return faults.count() > 0 ? graver(code, invalid) : code;
 }
 
-// Everything or nothing, so one bad line refuses the whole input.
-std::vector<placed_event> read_batch(const std::vector<input_file>& files, line_faults& faults) {
-    std::vector<placed_event> batch;
-    std::size_t bytes = 0;
-    for (const auto& file : files) {
-        line_reader lines(file);
-        while (const auto line = lines.next()) {
-            if (auto read = read_event(file, *line, faults)) {
-                bytes += read->event.data.size();
-                batch.push_back(std::move(*read));
-            }
-            if (batch.size() > limits::batch_events_max || bytes > limits::batch_bytes_max) {
-                throw error(
-                    errc::invalid_input,
-                    fmt::format("{}:{}: the input is larger than one batch may be, {} events "
-                                "and {} bytes; append it in parts, or with `idem import`",
-                                file.name(), line->number, limits::batch_events_max,
-                                limits::batch_bytes_max));
-            }
-        }
-    }
-    return batch;
-}
-
 int append_whole(const append_options& options, const std::vector<input_file>& files, session& s) {
     if (!options.expect.empty()) parse_revision("--expect", options.expect);
     condition_of(options);  // what is wrong with it is told before any input is read

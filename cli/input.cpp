@@ -13,6 +13,7 @@
 
 #include "idem/cloudevents.hpp"
 #include "idem/error.hpp"
+#include "idem/limits.hpp"
 
 namespace idem::cli {
 namespace {
@@ -161,6 +162,29 @@ std::optional<placed_event> read_event(const input_file& file, const line_reader
     auto parsed = parse_line(file, line);
     if (!parsed.event) faults.add(file.name(), line.number, parsed.fault);
     return std::move(parsed.event);
+}
+
+std::vector<placed_event> read_batch(const std::vector<input_file>& files, line_faults& faults) {
+    std::vector<placed_event> batch;
+    std::size_t bytes = 0;
+    for (const auto& file : files) {
+        line_reader lines(file);
+        while (const auto line = lines.next()) {
+            if (auto read = read_event(file, *line, faults)) {
+                bytes += read->event.data.size();
+                batch.push_back(std::move(*read));
+            }
+            if (batch.size() > limits::batch_events_max || bytes > limits::batch_bytes_max) {
+                throw error(
+                    errc::invalid_input,
+                    fmt::format("{}:{}: the input is larger than one batch may be, {} events "
+                                "and {} bytes; append it in parts, or with `idem import`",
+                                file.name(), line->number, limits::batch_events_max,
+                                limits::batch_bytes_max));
+            }
+        }
+    }
+    return batch;
 }
 
 std::string without_index(std::string_view message) {

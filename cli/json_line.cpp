@@ -1,6 +1,7 @@
 #include "json_line.hpp"
 
 #include "idem/cloudevents.hpp"
+#include "text.hpp"
 
 namespace idem::cli {
 
@@ -14,6 +15,11 @@ json_line& json_line::text(std::string_view name, std::string_view value) {
     begin(name);
     line_ += to_json_string(value);
     return *this;
+}
+
+json_line& json_line::bytes(std::string_view name, std::string_view value) {
+    if (is_utf8(value)) return text(name, value);
+    return text(std::string(name) + "_base64", to_base64(value));
 }
 
 json_line& json_line::number(std::string_view name, std::uint64_t value) {

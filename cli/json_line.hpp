@@ -11,6 +11,8 @@ namespace idem::cli {
 class json_line {
 public:
     json_line& text(std::string_view name, std::string_view value);
+    // As text where it is UTF-8; else as base64 under NAME_base64.
+    json_line& bytes(std::string_view name, std::string_view value);
     json_line& number(std::string_view name, std::uint64_t value);
     json_line& number(std::string_view name, const std::optional<std::uint64_t>& value);  // or null
     json_line& flag(std::string_view name, bool value);

@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "idem/cloudevents.hpp"
+#include "idem/error.hpp"
 #include "json_line.hpp"
 #include "open_store.hpp"
 #include "table.hpp"
@@ -12,7 +13,37 @@
 namespace idem::cli {
 namespace {
 
-void print_json(const store_stats& now, session& s) {
+// Nullopt where another version of idem has left the table of keys.
+std::optional<key_stats> stats_of_keys(store& from) {
+    try {
+        return from.keys().stats();
+    } catch (const error& e) {
+        if (e.code() != errc::stale) throw;
+        return std::nullopt;
+    }
+}
+
+std::string as_json(const key_stats& keys) {
+    json_line line;
+    line.number("running", keys.running).number("abandoned", keys.abandoned);
+    line.number("in_doubt", keys.in_doubt).number("dead", keys.dead);
+    line.number("completed", keys.completed).number("rejected", keys.rejected);
+    line.number("expired", keys.expired).number("result_bytes", keys.result_bytes);
+    line.number("table_bytes", keys.table_bytes);
+    const std::string text = line.str();
+    return text.substr(0, text.size() - 1);
+}
+
+std::string for_people(const key_stats& keys) {
+    const auto open = keys.running + keys.abandoned;
+    const auto stuck = keys.in_doubt + keys.dead;
+    return fmt::format("{} finished, {} open, {} to be settled, {} expired; results {}, table {}",
+                       with_commas(keys.completed + keys.rejected), with_commas(open),
+                       with_commas(stuck), with_commas(keys.expired), byte_size(keys.result_bytes),
+                       byte_size(keys.table_bytes));
+}
+
+void print_json(const store_stats& now, const std::optional<key_stats>& keys, session& s) {
     std::string tables;
     for (const auto& t : now.tables) {
         json_line line;
@@ -28,10 +59,11 @@ void print_json(const store_stats& now, session& s) {
     line.number("map_bytes", now.map_bytes).number("readers", now.readers);
     line.number("reader_slots", now.reader_slots);
     line.number("oldest_reader_lag", now.oldest_reader_lag).json("tables", "[" + tables + "]");
+    if (keys) line.json("keys", as_json(*keys));
     s.out.write(line.str());
 }
 
-void print_for_people(const store_stats& now, session& s) {
+void print_for_people(const store_stats& now, const std::optional<key_stats>& keys, session& s) {
     print_fields(s, {{"path", now.path},
                      {"store id", to_string(now.id)},
                      {"format version", std::to_string(now.format_version)},
@@ -42,7 +74,8 @@ void print_for_people(const store_stats& now, session& s) {
                      {"used", byte_size(now.used_bytes)},
                      {"map", byte_size(now.map_bytes)},
                      {"readers", fmt::format("{} of {}", now.readers, now.reader_slots)},
-                     {"oldest reader lag", fmt::format("{} commits", now.oldest_reader_lag)}});
+                     {"oldest reader lag", fmt::format("{} commits", now.oldest_reader_lag)},
+                     {"keys", keys ? for_people(*keys) : "by another version of idem"}});
     s.out.write("\n");
     table rows(s, {{"table"}, {"entries", align::right}, {"size", align::right}});
     for (const auto& t : now.tables) {
@@ -54,11 +87,13 @@ void print_for_people(const store_stats& now, session& s) {
 }  // namespace
 
 int run(const stats_options& options, session& s) {
-    const store_stats now = open_to_read(options.store).stats();
+    store from = open_to_read(options.store);
+    const store_stats now = from.stats();
+    const auto keys = stats_of_keys(from);
     if (s.json) {
-        print_json(now, s);
+        print_json(now, keys, s);
     } else {
-        print_for_people(now, s);
+        print_for_people(now, keys, s);
     }
     return success;
 }

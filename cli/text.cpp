@@ -61,6 +61,15 @@ bool changes_the_terminal(char32_t code) noexcept {
 
 }  // namespace
 
+bool is_utf8(std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const character next = first_character(bytes);
+        if (!next.valid) return false;
+        bytes.remove_prefix(next.bytes);
+    }
+    return true;
+}
+
 std::string printable(std::string_view text) {
     std::string shown;
     shown.reserve(text.size());

@@ -12,6 +12,8 @@ namespace idem::cli {
 // cannot move the cursor or colour the screen.
 std::string printable(std::string_view text);
 
+bool is_utf8(std::string_view bytes) noexcept;
+
 // Columns that printable text takes on a terminal: East Asian wide characters take two, combining
 // marks none.
 std::size_t display_width(std::string_view text) noexcept;

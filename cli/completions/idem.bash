@@ -23,6 +23,8 @@ _idem_options() {
         sagas) echo "--state --name --reason --step --keep-days" ;;
         consumers) echo "--sources --stream --type --tag --correlation --reserved --from --limit --raw --to --after --state --reason --source --exec --follow" ;;
         ingest) echo "--after" ;;
+        once) echo "--owner --operation --key --request --leave-out --result --reject --keep --horizon" ;;
+        keys) echo "--state --owner --operation --limit --key --reason --result --result-bytes-max --all" ;;
         verify) ;;
         stats) ;;
         backup) ;;
@@ -33,7 +35,7 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema effects sagas consumers ingest verify stats backup restore"
+bisect checkpoint projection schema effects sagas consumers ingest once keys verify stats backup restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -45,9 +47,10 @@ bisect checkpoint projection schema effects sagas consumers ingest verify stats 
         --expect) COMPREPLY=($(compgen -W "any no_stream stream_exists" -- "$word")); return ;;
         projection) COMPREPLY=($(compgen -W "switch drop check skip" -- "$word")); return ;;
         consumers) COMPREPLY=($(compgen -W "list show create next advance run reset drop" -- "$word")); return ;;
+        keys) COMPREPLY=($(compgen -W "list show resume discard complete sweep" -- "$word")); return ;;
+        --state) COMPREPLY=($(compgen -W "running abandoned in_doubt dead completed rejected expired due attempted failed done unknown discarded compensated compensating stuck" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
         effects) COMPREPLY=($(compgen -W "list show stats retry discard done compensate sweep dispatch" -- "$word")); return ;;
-        --state) COMPREPLY=($(compgen -W "due attempted failed done unknown dead discarded compensated running compensating stuck completed" -- "$word") $(compgen -f -- "$word")); return ;;
         sagas) COMPREPLY=($(compgen -W "show resume skip abort sweep" -- "$word") $(compgen -f -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac

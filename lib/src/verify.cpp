@@ -1,6 +1,7 @@
 #include "idem/verify.hpp"
 
 #include "idem/error.hpp"
+#include "idempotency/verify_reserved.hpp"
 #include "log/catalog.hpp"
 #include "log/verify_log.hpp"
 #include "projection/verify_projections.hpp"
@@ -19,6 +20,7 @@ verify_report verify(const std::filesystem::path& folder, const verify_options& 
         const log_tables tables = log_tables::open(*env);
         const std::uint64_t head = verify_log(*env, tables, found);
         if (!found.full()) verify_projections(env, tables, head, options, found);
+        if (!found.full()) verify_reserved(env, tables, found);
     } catch (const error& e) {
         switch (e.code()) {
             case errc::corrupt:

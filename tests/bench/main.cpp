@@ -24,8 +24,9 @@ constexpr struct {
     void (*measure)(const bench::settings& s, bench::report& r);
 } parts[] = {{"flat", bench::measure_flat_cost},       {"rising", bench::measure_rising},
              {"single", bench::measure_single},        {"reading", bench::measure_reading},
-             {"condition", bench::measure_conditions}, {"effects", bench::measure_effects},
-             {"sagas", bench::measure_sagas},          {"rebuild", bench::measure_rebuild}};
+             {"condition", bench::measure_conditions}, {"keys", bench::measure_keys},
+             {"effects", bench::measure_effects},      {"sagas", bench::measure_sagas},
+             {"rebuild", bench::measure_rebuild}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -48,6 +49,7 @@ int main(int argc, char** argv) {
             settings.single_events = 16'000;
             settings.rebuilt_events = 4'000'000;
             settings.typed_events = 1'000'000;
+            settings.swept_keys = 100'000;
             settings.peer_seconds_max = 6;
         } else if (option == "--events" && i + 1 < argc) {
             settings.events = std::stoull(argv[++i]);
@@ -70,7 +72,7 @@ int main(int argc, char** argv) {
                 "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
                 "       idem_bench [--events N] --compare FOLDER\n"
                 "       idem_bench --lines N\n"
-                "parts: flat, rising, single, reading, condition, effects, sagas, rebuild\n");
+                "parts: flat, rising, single, reading, condition, keys, effects, sagas, rebuild\n");
             return option == "--help" ? 0 : 2;
         }
     }

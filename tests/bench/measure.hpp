@@ -16,7 +16,8 @@ struct settings {
     std::uint64_t single_events = 20'000;  // for the measurements that commit each event
     std::uint64_t rebuilt_events = 10'000'000;
     std::uint64_t typed_events = 10'000'000;  // for the rebuild of typed events
-    double peer_seconds_max = 1e9;            // then a peer has shown its rate
+    std::uint64_t swept_keys = 1'000'000;
+    double peer_seconds_max = 1e9;  // then a peer has shown its rate
 };
 
 // What was measured, and what the project asks of itself. Ratios are of two measurements in one
@@ -61,6 +62,7 @@ void measure_rising(const settings& s, report& r);      // version 7 ids, agains
 void measure_single(const settings& s, report& r);      // commits of one event
 void measure_reading(const settings& s, report& r);     // scan and catch-up
 void measure_conditions(const settings& s, report& r);  // over tags
+void measure_keys(const settings& s, report& r);        // once, and sweeps
 void measure_effects(const settings& s, report& r);     // declared and carried out
 void measure_sagas(const settings& s, report& r);       // steps without external work
 void measure_rebuild(const settings& s, report& r);     // of typed events, whole

@@ -5,6 +5,7 @@
 #include "commands_generated.h"
 #include "idem/error.hpp"
 #include "idem/store.hpp"
+#include "idem/verify.hpp"
 #include "idempotency/key_fold.hpp"
 #include "idempotency/reserved.hpp"
 #include "idempotency/row.hpp"
@@ -133,4 +134,76 @@ TEST_CASE("an event that contradicts the row of its key changes nothing") {
     foreign("idem.KeyFinished", R"("fence":1,"request":")" + other + R"(","result":"x")");
     CHECK(lease.complete("mine").completed());
     CHECK(store.keys().find(scope, "k")->result == "mine");
+}
+
+TEST_CASE("verify finds a row that was put in, taken out or changed by hand, and no other") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    idem::store store(path);
+    CHECK(idem::verify(path).sound());  // no table at all
+    int runs = 0;
+    for (const char* key : {"a", "b", "c"}) charge(store, key, runs);
+    auto lease = store.keys().claim(scope, "d", {}).lease.value();
+    lease.checkpoint("p", std::string(100'000, 'd'));
+    store.keys().sweep({.result_bytes_max = 8});
+    CHECK(idem::verify(path).sound());
+    const auto found = [&] {
+        const auto report = idem::verify(path);
+        CHECK(report.complete);
+        for (const auto& f : report.findings) {
+            CHECK(f.kind == "table_mismatch");
+            CHECK(f.subject == "keys");
+        }
+        return report.findings.size();
+    };
+    const auto rows = table_rows(path, "keys");
+    const auto first = rows.begin()->first;
+    SUBCASE("put in") {
+        change_table(path, [](idem::storage::write_transaction& txn, idem::storage::table t) {
+            txn.put(t, "zzz", "row");
+            txn.put(t, "aaa", "row");
+        });
+        CHECK(found() == 2);
+    }
+    SUBCASE("taken out") {
+        change_table(path, [&](idem::storage::write_transaction& txn, idem::storage::table t) {
+            txn.erase(t, first);
+        });
+        CHECK(found() == 1);
+    }
+    SUBCASE("changed") {
+        change_table(path, [&](idem::storage::write_transaction& txn, idem::storage::table t) {
+            txn.put(t, first, rows.at(first) + "x");
+        });
+        CHECK(found() == 1);
+    }
+    SUBCASE("emptied") {
+        change_table(path, [](idem::storage::write_transaction& txn, idem::storage::table t) {
+            txn.clear_table(t);
+        });
+        CHECK(found() == rows.size());
+        charge(store, "a", runs);
+        CHECK(idem::verify(path).sound());
+    }
+    SUBCASE("made by another version, which the next command makes anew") {
+        change_table(path, [](idem::storage::write_transaction& txn, idem::storage::table t) {
+            idem::wire::FoldInfoT info;
+            info.version = idem::key_fold().version() + 1;
+            txn.put(t, idem::reserved_info_key, idem::pack<idem::wire::FoldInfo>(info));
+            txn.put(t, "zzz", "row");
+        });
+        CHECK(found() == 0);
+    }
+}
+
+TEST_CASE("of many rows that differ, verify tells some one by one and counts the others") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    idem::store store(path);
+    change_table(path, [](idem::storage::write_transaction& txn, idem::storage::table t) {
+        for (int i = 0; i < 100; ++i) txn.put(t, "row " + std::to_string(i), "x");
+    });
+    const auto report = idem::verify(path);
+    REQUIRE(report.findings.size() == 21);
+    CHECK(report.findings.back().message.find("80 more rows") != std::string::npos);
 }

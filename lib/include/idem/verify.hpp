@@ -29,11 +29,12 @@ namespace idem {
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit
 //   state_mismatch       a projection's rows differ from a replay of the log
+//   table_mismatch       a row of a table of the store's own differs from a replay of the log
 //   unreadable           pages of the file cannot be walked
 struct finding {
     std::string kind = {};
     std::optional<std::uint64_t> position = {};
-    std::string subject = {};  // the id, stream or projection concerned; may be empty
+    std::string subject = {};  // the id, stream, projection or table; may be empty
     std::string message = {};  // what is wrong, and what to do
 };
 

@@ -76,10 +76,24 @@ std::uint64_t& count_of(key_sums& sums, key_state state) noexcept {
     return sums.expired;
 }
 
-void count(key_sums& sums, const key_row& row, std::uint64_t sign) {
-    count_of(sums, state_of(row)) += sign;
-    sums.result_bytes += sign * row.result.size();
-}
+// The sums while rows change; written once for all of them.
+class kept_sums {
+public:
+    explicit kept_sums(reserved_rows& rows) : rows_(rows), known_(sums_of(rows)), now_(known_) {}
+
+    void count(const key_row& row, std::uint64_t sign) {
+        count_of(now_, state_of(row)) += sign;
+        now_.result_bytes += sign * row.result.size();
+    }
+    void write() {
+        if (!(now_ == known_)) rows_.put(key_sums_key, pack<wire::KeySums>(now_));
+    }
+
+private:
+    reserved_rows& rows_;
+    const key_sums known_;
+    key_sums now_;
+};
 
 // The orders in which a row stands.
 template <class Visit>
@@ -92,21 +106,31 @@ void each_order(const key_row& row, const key_hash& hash, Visit&& visit) {
     }
 }
 
-void erase_key(reserved_rows& rows, const key_hash& hash, const key_row& row) {
-    each_order(row, hash, [&rows](const std::string& key) { rows.erase(key); });
-    rows.erase(key_row_key(hash));
-    key_sums sums = sums_of(rows);
-    count(sums, row, ~0ULL);
-    rows.put(key_sums_key, pack<wire::KeySums>(sums));
-}
-
 std::optional<key_row> row_of(const reserved_rows& rows, const key_hash& hash) {
     const auto found = rows.get(key_row_key(hash));
     return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
 }
 
+// Puts a row in the place of another, either of which may be none, and keeps sums and orders in
+// step.
+void replace_key(reserved_rows& rows, kept_sums& sums, const key_hash& hash, const key_row* before,
+                 const key_row* after) {
+    constexpr std::uint64_t minus_one = ~0ULL;
+    if (before) {
+        sums.count(*before, minus_one);
+        each_order(*before, hash, [&rows](const std::string& key) { rows.erase(key); });
+    }
+    if (!after) {
+        rows.erase(key_row_key(hash));
+        return;
+    }
+    sums.count(*after, 1);
+    each_order(*after, hash, [&rows](const std::string& key) { rows.put(key, {}); });
+    rows.put(key_row_key(hash), pack<wire::KeyRow>(*after));
+}
+
 // Of the key only hashes stay, and what tells how old it is.
-void let_go_of_result(reserved_rows& rows, const key_hash& hash) {
+void let_go_of_result(reserved_rows& rows, kept_sums& sums, const key_hash& hash) {
     const auto before = row_of(rows, hash);
     if (!before) return;
     key_row after;
@@ -118,10 +142,10 @@ void let_go_of_result(reserved_rows& rows, const key_hash& hash) {
     after.horizon = before->horizon;
     after.scope = before->scope;
     after.made = before->made;
-    write_key(rows, hash, &*before, after);
+    replace_key(rows, sums, hash, &*before, &after);
 }
 
-void forget(reserved_rows& rows, const key_hash& hash) {
+void forget(reserved_rows& rows, kept_sums& sums, const key_hash& hash) {
     const auto row = row_of(rows, hash);
     if (!row) return;
     const std::string mark = forgotten_key(view_of(row->scope));
@@ -129,7 +153,7 @@ void forget(reserved_rows& rows, const key_hash& hash) {
     if (!known || decode_forgotten(*known) < row->made) {
         rows.put(mark, time_key("", row->made));
     }
-    erase_key(rows, hash, *row);
+    replace_key(rows, sums, hash, &*row, nullptr);
 }
 
 }  // namespace
@@ -155,16 +179,9 @@ std::uint64_t time_of_key(std::string_view name) noexcept {
 
 void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before,
                const key_row& after) {
-    key_sums sums = sums_of(rows);
-    const key_sums known = sums;
-    if (before) {
-        count(sums, *before, ~0ULL);
-        each_order(*before, hash, [&rows](const std::string& key) { rows.erase(key); });
-    }
-    count(sums, after, 1);
-    each_order(after, hash, [&rows](const std::string& key) { rows.put(key, {}); });
-    rows.put(key_row_key(hash), pack<wire::KeyRow>(after));
-    if (!(sums == known)) rows.put(key_sums_key, pack<wire::KeySums>(sums));
+    kept_sums sums(rows);
+    replace_key(rows, sums, hash, before, &after);
+    sums.write();
 }
 
 swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
@@ -197,9 +214,11 @@ swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
 }
 
 void sweep_keys(reserved_rows& rows, const swept_keys& swept) {
-    for (const auto& hash : swept.expired) let_go_of_result(rows, hash);
-    for (const auto& hash : swept.evicted) let_go_of_result(rows, hash);
-    for (const auto& hash : swept.forgotten) forget(rows, hash);
+    kept_sums sums(rows);
+    for (const auto& hash : swept.expired) let_go_of_result(rows, sums, hash);
+    for (const auto& hash : swept.evicted) let_go_of_result(rows, sums, hash);
+    for (const auto& hash : swept.forgotten) forget(rows, sums, hash);
+    sums.write();
 }
 
 }  // namespace idem

@@ -1,0 +1,169 @@
+#include "idempotency/verify_reserved.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "base/text.hpp"
+#include "commands_generated.h"
+#include "idem/error.hpp"
+#include "idem/limits.hpp"
+#include "idempotency/folds.hpp"
+#include "idempotency/row.hpp"
+#include "log/pass.hpp"
+#include "storage/cursor.hpp"
+
+namespace idem {
+namespace {
+
+// One fold, replayed beside the rows that are kept.
+class replayed_table {
+public:
+    explicit replayed_table(const reserved_fold& fold)
+        : fold_(fold), env_(storage::environment::scratch(std::filesystem::temp_directory_path())) {
+        storage::write(*env_, [&](storage::write_transaction& txn) {
+            table_ = txn.open_table(fold_.table());
+        });
+    }
+
+    void add(const event_view& e) {
+        bytes_ += e.data().size();
+        events_.push_back(e.to_owned());
+        constexpr std::size_t events_at_once = 1000;
+        if (events_.size() >= events_at_once || bytes_ >= limits::batch_bytes_max / 8) apply();
+    }
+    void apply() {
+        const encoded_batch batch(events_);
+        storage::write(*env_, [&](storage::write_transaction& txn) {
+            reserved_rows rows(txn, table_);
+            for (std::size_t i = 0; i < batch.size(); ++i) fold_.apply(batch.view(i), rows);
+        });
+        events_.clear();
+        bytes_ = 0;
+    }
+
+    storage::environment& env() const noexcept { return *env_; }
+    storage::table table() const noexcept { return table_; }
+
+private:
+    const reserved_fold& fold_;
+    const std::shared_ptr<storage::environment> env_;
+    storage::table table_;
+    std::vector<event> events_;
+    std::size_t bytes_ = 0;
+};
+
+// One table, row by row, without what tells the version of its fold.
+class table_walk {
+public:
+    table_walk(const storage::transaction& txn, storage::table table) : rows_(txn, table) {
+        take(rows_.first());
+    }
+    bool ended() const noexcept { return ended_; }
+    std::string_view key() const noexcept { return key_; }
+    std::string_view row() const noexcept { return row_; }
+    void next() { take(rows_.next()); }
+
+private:
+    void take(std::optional<storage::entry> found) {
+        if (found && found->first == reserved_info_key) found = rows_.next();
+        ended_ = !found;
+        std::tie(key_, row_) = found.value_or(storage::entry());
+    }
+
+    storage::cursor rows_;
+    bool ended_ = false;
+    std::string_view key_;
+    std::string_view row_;
+};
+
+// Two tables side by side, in the order of their keys.
+class comparison {
+public:
+    comparison(std::string_view table, finding_list& found) : table_(table), found_(found) {}
+
+    void run(table_walk* kept, table_walk& right) {
+        const auto more = [&] { return (kept && !kept->ended()) || !right.ended(); };
+        while (more() && !found_.full()) {
+            int order = 1;  // the key of `right` comes first
+            if (kept && !kept->ended())
+                order = right.ended() ? -1 : kept->key().compare(right.key());
+            if (order < 0) tell(kept->key(), "is explained by no event");
+            if (order > 0) tell(right.key(), "is missing");
+            if (order == 0 && kept->row() != right.row()) {
+                tell(right.key(), "is not what the events make of it");
+            }
+            if (order <= 0) kept->next();
+            if (order >= 0) right.next();
+        }
+        if (differ_ > told_max) {
+            add(fmt::format("{} more rows of the table {} differ from a replay of the log",
+                            differ_ - told_max, table_));
+        }
+    }
+
+private:
+    void tell(std::string_view key, std::string_view what) {
+        if (++differ_ > told_max) return;
+        add(fmt::format("the row {} of the table {} {}", text::shown(key), table_, what));
+    }
+    void add(const std::string& message) {
+        found_.add({"table_mismatch", std::nullopt, table_,
+                    message + "; export the log and import it into a new store, which makes the "
+                              "table from the events"});
+    }
+
+    static constexpr std::uint64_t told_max = 20;
+    const std::string table_;
+    finding_list& found_;
+    std::uint64_t differ_ = 0;
+};
+
+bool made_by_another(const storage::transaction& txn, storage::table kept,
+                     const reserved_fold& fold) {
+    const auto info = txn.get(kept, reserved_info_key);
+    return info && unpack<wire::FoldInfo>(*info).version != fold.version();
+}
+
+void verify_table(storage::environment& env, const log_tables& tables, const reserved_fold& fold,
+                  finding_list& found) {
+    const auto kept = env.find_table(fold.table());
+    const storage::read_transaction txn(env);  // one for all: appends may go on
+    if (kept && made_by_another(txn, *kept, fold)) return;
+    replayed_table right(fold);
+    query of_stream;
+    of_stream.stream = fold.stream();
+    const auto pass = make_pass(tables, of_stream);
+    const auto add = [&right](const event_view& e) {
+        right.add(e);
+        return true;
+    };
+    try {
+        while (pass->run(txn, add)) {
+        }
+    } catch (const error& e) {
+        if (e.code() == errc::corrupt) return;  // the walk of the log has told of it
+        throw;
+    }
+    right.apply();
+    const storage::read_transaction right_txn(right.env());
+    table_walk right_rows(right_txn, right.table());
+    std::optional<table_walk> kept_rows;
+    if (kept) kept_rows.emplace(txn, *kept);
+    comparison(fold.table(), found).run(kept_rows ? &*kept_rows : nullptr, right_rows);
+}
+
+}  // namespace
+
+void verify_reserved(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
+                     finding_list& found) {
+    for (const auto& fold : reserved_folds()) {
+        if (found.full()) return;
+        verify_table(*env, tables, *fold, found);
+    }
+}
+
+}  // namespace idem
