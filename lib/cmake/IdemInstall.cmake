@@ -46,7 +46,7 @@ install(FILES ${PROJECT_BINARY_DIR}/idem-config.cmake
 # plain `pkg-config --libs` too, since there is no shared one beside it.
 set(pkg_config_requires "")
 if(library_type STREQUAL "STATIC_LIBRARY")
-  set(pkg_config_requires "lmdb libxxhash uuid fmt flatbuffers")
+  set(pkg_config_requires "lmdb libxxhash uuid libsodium fmt flatbuffers")
 endif()
 file(RELATIVE_PATH pkg_config_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" pkg_config_prefix ${pkg_config_prefix})

@@ -1,8 +1,13 @@
 #include "idem/store.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 
 #include "backup.hpp"
+#include "base/text.hpp"
+#include "idem/limits.hpp"
 #include "log/appender.hpp"
 #include "log/catalog.hpp"
 #include "log/check.hpp"
@@ -44,6 +49,15 @@ std::string snapshot_name(const stream_fold_view& f, const registered_schemas& k
     return f.name.substr(0, name_max) + "." + fingerprint_of(identity_of(p, known));
 }
 
+void check_statement(const erasure_statement& statement) {
+    const event e = make_erasure(statement);
+    if (read_erasure(e.type, e.data)) return;
+    throw error(errc::invalid_input,
+                fmt::format("{} is no name of a data subject: 1 to {} bytes",
+                            text::shown(statement.subject), limits::name_bytes_max),
+                {.field = "data_subject"});
+}
+
 }  // namespace
 
 class store::impl {
@@ -57,7 +71,9 @@ public:
           events{env, tables, std::make_shared<const schema_registry>(env, tables)},
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
-          writer(env, tables, info.origin, projections) {}
+          writer(env, tables, info.origin, projections) {
+        if (!env->read_only()) tables.subjects->complete_erasures();
+    }
 
     schema_addition register_schema(store& to, const schema* s, std::string_view upcasters) {
         return idem::register_schema(
@@ -65,6 +81,22 @@ public:
             [&to](const std::vector<event>& batch, expected_revision expected) {
                 return to.append(batch, expected);
             });
+    }
+
+    erasure erase(store& to, const erasure_statement& statement) {
+        check_statement(statement);
+        const append_result done = to.append(make_erasure(statement));
+        const receipt& given = done.receipts.at(0);
+        tables.subjects->complete_erasures();
+        clear_dropped_checkpoints(*env);
+        return {given.position, given.outcome == outcome::duplicate};
+    }
+
+    subject_erasure_row erasure_of(std::string_view subject) const {
+        const auto table = tables.subjects->find_table();
+        if (!table || subject.empty() || subject.size() > limits::name_bytes_max) return {};
+        const storage::read_transaction txn(*env);
+        return subject_rows::erasure_of(txn, *table, subject);
     }
 
     const std::filesystem::path path;
@@ -317,8 +349,61 @@ store_stats store::stats() const {
     return result;
 }
 
-void store::backup(const std::filesystem::path& target) const {
-    copy_store(*impl_->env, target);
+erasure store::erase(const uuid& id) {
+    const auto found = find(id);
+    if (!found) {
+        throw error(errc::not_found,
+                    fmt::format("there is no event with the id {}", to_string(id)));
+    }
+    if (found->data_subject.empty() && !found->erased) {
+        throw error(
+            errc::invalid_input,
+            fmt::format("event {} at position {} was stored without a data subject, so its data "
+                        "stands in the log as it is, and in every copy: export the store without "
+                        "that event, or with its subject, import that into a new store, and "
+                        "remove the old one",
+                        to_string(id), found->position),
+            {.field = "data_subject", .position = found->position});
+    }
+    return impl_->erase(*this, {erasure_statement::kind::event, id});
+}
+erasure store::erase_subject(std::string_view name) {
+    const auto row = impl_->erasure_of(name);
+    if (row.erased > row.readmitted) {
+        impl_->tables.subjects->complete_erasures();
+        return {row.erased, true};
+    }
+    return impl_->erase(*this, {erasure_statement::kind::subject, uuid::nil(), std::string(name)});
+}
+bool store::readmit_subject(std::string_view name) {
+    const auto row = impl_->erasure_of(name);
+    if (row.erased <= row.readmitted) return false;
+    append(make_erasure({erasure_statement::kind::readmission, uuid::nil(), std::string(name)}));
+    return true;
+}
+std::vector<subject_info> store::subjects() const {
+    std::map<std::string, subject_info, std::less<>> found;
+    read_views({}, [&](const event_view& e) {
+        const auto name = e.data_subject();
+        if (name.empty()) return true;
+        auto at = found.find(name);
+        if (at == found.end()) at = found.emplace(name, subject_info{std::string(name)}).first;
+        ++at->second.events;
+        if (e.erased()) ++at->second.erased;
+        if (e.sealed()) ++at->second.sealed;
+        return true;
+    });
+    std::vector<subject_info> result;
+    for (auto& [name, info] : found) {
+        const auto row = impl_->erasure_of(name);
+        info.is_erased = row.erased > row.readmitted;
+        result.push_back(std::move(info));
+    }
+    return result;
+}
+
+void store::backup(const std::filesystem::path& target, const backup_options& options) const {
+    copy_store(*impl_->env, target, options.with_keys);
 }
 
 }  // namespace idem

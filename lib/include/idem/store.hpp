@@ -15,6 +15,7 @@
 
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
+#include "idem/erasure.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
@@ -207,7 +208,7 @@ public:
             select.from_revision = snapshot->revision + 1;
         }
         read_upcast(select, view, [&](const event_view& e) {
-            result.value = f.apply(std::move(result.value), e);
+            if (!e.erased() && !e.sealed()) result.value = f.apply(std::move(result.value), e);
             result.revision = e.revision();
             ++replayed;
             return true;
@@ -221,12 +222,23 @@ public:
     }
     static constexpr std::uint64_t snapshot_every = 256;  // events replayed before one is kept
 
+    // ---- erasure
+
+    // Erase the data of an event, or of all events of a data subject so far (erasure.hpp). On
+    // return the key is gone from the disk, and projections that have folded the data are stale.
+    // Throw not_found; invalid_input where an event was stored without a subject.
+    erasure erase(const uuid& id);
+    erasure erase_subject(std::string_view name);
+    // New events of an erased subject are refused until then. False: it was not erased.
+    bool readmit_subject(std::string_view name);
+    std::vector<subject_info> subjects() const;  // reads the whole log
+
     // ---- the whole
 
     store_stats stats() const;
 
     // Copies the store, in use or not, to a new folder: complete and verified, or not there at all.
-    void backup(const std::filesystem::path& target) const;
+    void backup(const std::filesystem::path& target, const backup_options& options = {}) const;
 
 private:
     struct kept_value {

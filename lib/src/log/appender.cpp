@@ -21,7 +21,11 @@ std::uint64_t physical_clock() {
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
                    append_observer& observer)
-    : env_(std::move(env)), tables_(tables), origin_(origin), observer_(observer) {}
+    : env_(std::move(env)),
+      tables_(tables),
+      origin_(origin),
+      observer_(observer),
+      subjects_(tables_.subjects) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
@@ -58,6 +62,7 @@ append_result appender::wait_for(request& own) {
         if (!own.done.load(std::memory_order_acquire)) groups_.wait_while(groups);
     }
     if (own.fault) std::rethrow_exception(own.fault);
+    if (own.batch.erases()) tables_.subjects->complete_erasures();
     return std::move(own.result);
 }
 
@@ -121,10 +126,12 @@ void appender::commit(const group& requests) {
     storage::write(*env_, [&](storage::write_transaction& txn) {
         open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
         heads_.begin(log.head.position);
+        subjects_.begin();
         observer_.begin(txn);
         for (request* r : requests) write_batch(log, *r);
         observer_.finish(txn);
         keep_up(txn, tables_, log.known, added_);
+        subjects_.finish(txn);
     });
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;
@@ -161,6 +168,8 @@ void appender::write_batch(open_log& log, request& r) {
         };
         d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.condition, differs,
                    log.head.position);
+        refuse_erased(log, r, d);
+        if (r.batch.has_sealed()) subjects_.seal(log.txn, r.batch, d);
         place(r.batch, d, log.head);
         std::vector<event_view> fresh;
         fresh.reserve(d.fresh.size());
@@ -185,7 +194,22 @@ void appender::write_batch(open_log& log, request& r) {
         added_.greatest = std::max(added_.greatest, given.id);
         heads_.set(d.streams[n], r.batch.stream(i), given.revision);
     }
+    if (r.batch.erases()) {
+        subjects_.erase(log.txn, log.known, tables_, r.batch, d,
+                        [&](std::uint64_t first, std::string_view why) {
+                            observer_.erased(log.txn, first, why);
+                        });
+    }
     r.result = std::move(d.result);
+}
+
+// Of what is new: what came after it was erased, or after its subject was.
+void appender::refuse_erased(open_log& log, const request& r, decision& d) {
+    if (d.fresh.empty() || (!r.batch.has_sealed() && !r.batch.erases())) return;
+    auto why = subjects_.refusal(log.txn, log.known, tables_, r.batch, d);
+    if (!why) return;
+    d = decision{};
+    d.result.rejection = std::move(why);
 }
 
 void appender::write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const {

@@ -19,6 +19,7 @@
 #include "idem/condition.hpp"
 #include "log/decide.hpp"
 #include "log/record.hpp"
+#include "log/subject_writer.hpp"
 #include "storage/file_watch.hpp"
 #include "storage/storage.hpp"
 
@@ -38,6 +39,9 @@ public:
     // A row that is kept in step with the log, as of the last batch. Throws invalid_input where the
     // projection is not.
     virtual std::optional<std::string> row(std::string_view projection, std::string_view key) = 0;
+    // Data was erased, of events from `first` on: what was made of it is not to be used any more.
+    virtual void erased(storage::write_transaction&, std::uint64_t /*first*/,
+                        std::string_view /*why*/) {}
 };
 
 // How long to wait for those who shared a commit that took so long. Bounded, for what a commit
@@ -102,6 +106,7 @@ private:
     static void check_guard(const open_log& log, const append_guard& guard);
     static bool make_plan(const open_log& log, request& r);
     void write_batch(open_log& log, request& r);
+    void refuse_erased(open_log& log, const request& r, decision& d);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
 
@@ -109,8 +114,9 @@ private:
     const log_tables tables_;
     const uuid origin_;
     append_observer& observer_;
-    stream_heads heads_;    // the leader's
-    indexed_events added_;  // and these
+    subject_writer subjects_;  // the leader's
+    stream_heads heads_;       // and these
+    indexed_events added_;
 
     std::mutex mutex_;
     std::condition_variable arrived_;  // wakes a leader that waits for company

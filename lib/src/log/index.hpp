@@ -18,6 +18,7 @@
 #include "index/tail.hpp"
 #include "index/view.hpp"
 #include "log/record_cursor.hpp"
+#include "log/subjects.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
@@ -50,6 +51,7 @@ struct log_indexes {
 struct log_tables {
     storage::table log;  // position -> block of records
     std::shared_ptr<log_indexes> indexes;
+    std::shared_ptr<subject_store> subjects;
 
     static void create(storage::write_transaction& txn);
     // Throws not_a_store where a table is missing, corrupt where a manifest is damaged.
@@ -86,6 +88,7 @@ public:
                indexed_events& added);
 
     std::uint64_t head() const noexcept { return head_; }
+    const storage::transaction& transaction() const noexcept { return *txn_; }
 
     std::optional<std::uint64_t> find_id(const uuid& id) const;
 

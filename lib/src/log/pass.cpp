@@ -27,11 +27,32 @@ std::int64_t now_ns() {
         {.position = position});
 }
 
+// Shows what is sealed; costs a look at each event where nothing is.
+class shown_events {
+public:
+    shown_events(std::shared_ptr<subject_store> subjects, payload_arena* arena)
+        : unsealer_(std::move(subjects), arena), kept_(arena != nullptr) {}
+
+    void begin() noexcept { begun_ = false; }
+    event_view show(const storage::transaction& txn, const event_view& e) {
+        if (!record_reader::is_sealed(e)) return e;
+        if (!begun_) unsealer_.begin();
+        begun_ = true;
+        return kept_ ? unsealer_.show(txn, e) : unsealer_.show_alone(txn, e);
+    }
+
+private:
+    unsealer unsealer_;
+    const bool kept_;
+    bool begun_ = false;  // in this transaction
+};
+
 // Walks positions, in either direction.
 class range_pass final : public log_pass {
 public:
-    range_pass(const log_tables& tables, const query& select)
+    range_pass(const log_tables& tables, const query& select, payload_arena* arena)
         : tables_(tables),
+          shown_(tables.subjects, arena),
           select_(select),
           filters_(has_filter(select)),
           first_(std::max<std::uint64_t>(select.from, 1)) {
@@ -45,6 +66,7 @@ public:
         if (!forwards()) next_ = std::min(next_, end);
         record_cursor records(txn, tables_.log, storage::kept::no);
         read_slice slice;
+        shown_.begin();
         while (next_ >= first_ && next_ <= end) {
             const std::uint64_t position = next_;
             const auto record = records.at(position);
@@ -53,7 +75,7 @@ public:
             covered_ = position;
             next_ = forwards() ? position + 1 : position - 1;
             if (!filters_ || select_.matches(e)) {
-                if (!visit(e) || ++taken_ >= select_.limit) return false;
+                if (!visit(shown_.show(txn, e)) || ++taken_ >= select_.limit) return false;
             }
             if (slice.over()) return true;
         }
@@ -67,6 +89,7 @@ private:
     bool forwards() const { return select_.direction == direction::forwards; }
 
     const log_tables tables_;
+    shown_events shown_;
     const query select_;
     const bool filters_;
     const std::uint64_t first_;
@@ -77,8 +100,9 @@ private:
 // Walks one stream through its index, in either direction.
 class stream_pass final : public log_pass {
 public:
-    stream_pass(const log_tables& tables, const query& select)
+    stream_pass(const log_tables& tables, const query& select, payload_arena* arena)
         : tables_(tables),
+          shown_(tables.subjects, arena),
           select_(select),
           next_(forwards() ? std::max<std::uint64_t>(select.from, 1) : select.to) {
         covered_ = forwards() ? next_ - 1 : select.to;
@@ -89,6 +113,7 @@ public:
         const index_view known(txn, tables_);
         if (!started_ && !start(known)) return false;
         read_slice slice;
+        shown_.begin();
         bool more = false;  // in a later slice
         const auto step = [&](const event_view& e) {
             const bool beyond =
@@ -98,7 +123,9 @@ public:
             check_revision(e);
             covered_ = e.position();
             next_ = forwards() ? e.position() + 1 : e.position() - 1;
-            if (select_.matches(e) && (!visit(e) || ++taken_ >= select_.limit)) return false;
+            if (select_.matches(e) && (!visit(shown_.show(txn, e)) || ++taken_ >= select_.limit)) {
+                return false;
+            }
             more = slice.over() && next_ != 0;
             return !more && next_ != 0;
         };
@@ -140,6 +167,7 @@ private:
     }
 
     const log_tables tables_;
+    shown_events shown_;
     const query select_;
     bool started_ = false;
     std::uint64_t next_;                     // position
@@ -156,13 +184,14 @@ bool read_slice::over() {
     return events_ % 64 == 0 && now_ns() >= end_ns_;
 }
 
-std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select) {
-    if (select.stream) return std::make_unique<stream_pass>(tables, select);
+std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select,
+                                    payload_arena* arena) {
+    if (select.stream) return std::make_unique<stream_pass>(tables, select, arena);
     if (select.from_revision != 0) {
         throw error(errc::invalid_input, "from_revision selects within one stream: name the stream",
                     {.field = "from_revision"});
     }
-    return std::make_unique<range_pass>(tables, select);
+    return std::make_unique<range_pass>(tables, select, arena);
 }
 
 }  // namespace idem

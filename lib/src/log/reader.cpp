@@ -19,17 +19,25 @@ std::uint64_t log_reader::head() const {
     return head_of(txn, tables_);
 }
 
+recorded_event log_reader::shown_at(const storage::transaction& txn, std::uint64_t position) const {
+    const event_view e = record_at(txn, tables_, position);
+    if (!record_reader::is_sealed(e)) return e.to_owned();
+    unsealer sealed(tables_.subjects);
+    sealed.begin();
+    return sealed.show(txn, e).to_owned();
+}
+
 std::optional<recorded_event> log_reader::find(const uuid& id) const {
     const storage::read_transaction txn(*env_);
     const auto position = index_view(txn, tables_).find_id(id);
     if (!position) return std::nullopt;
-    return record_at(txn, tables_, *position).to_owned();
+    return shown_at(txn, *position);
 }
 
 std::optional<recorded_event> log_reader::at(std::uint64_t position) const {
     const storage::read_transaction txn(*env_);
     if (position == 0 || position > head_of(txn, tables_)) return std::nullopt;
-    return record_at(txn, tables_, position).to_owned();
+    return shown_at(txn, position);
 }
 
 std::optional<stream_info> log_reader::find_stream(std::string_view stream) const {

@@ -40,6 +40,7 @@ public:
                          const std::function<bool(const recorded_event&)>& visit) const;
 
 private:
+    recorded_event shown_at(const storage::transaction& txn, std::uint64_t position) const;
     // The last event of each stream, in no order of anybody's.
     void each_stream(const visit_event& visit) const;
 

@@ -41,6 +41,8 @@ public:
     void batch(storage::write_transaction& txn, std::span<const event_view> events) override;
     void finish(storage::write_transaction& txn) override;
     std::optional<std::string> row(std::string_view projection, std::string_view key) override;
+    void erased(storage::write_transaction& txn, std::uint64_t first,
+                std::string_view why) override;
 
 private:
     struct running {

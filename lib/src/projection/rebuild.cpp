@@ -47,6 +47,7 @@ public:
           fold_(p),
           known_(source.schemas->get()),
           identity_(identity_of(p, *known_)),
+          erasures_(source.tables.subjects->last_erasure()),
           threads_(threads),
           options_(options),
           folder_(env_.folder() / folder_name(p)),
@@ -62,7 +63,7 @@ private:
     // Not of other code, nor of another log.
     bool is_ours(const projection_record& record) const {
         return staleness(record, identity_).empty() && record.definition == fold_.definition &&
-               record.checkpoint <= head();
+               record.checkpoint <= head() && record.erasures == erasures_;
     }
     bool tell(phase now, std::uint64_t position, std::uint64_t whole) const {
         return !options_.progress || options_.progress({now, position, whole});
@@ -88,6 +89,7 @@ private:
     const projection& fold_;
     const std::shared_ptr<const registered_schemas> known_;
     const projection_identity identity_;
+    const std::uint64_t erasures_;  // position of the last one when this began
     const unsigned threads_;
     const rebuild_options& options_;
     const fs::path folder_;
@@ -180,7 +182,7 @@ std::shared_ptr<storage::environment> projection_rebuild::find_scratch() const {
 
 bool projection_rebuild::replay_and_load() {
     const auto scratch = open_scratch();
-    const auto place = prepare_projection(scratch, fold_, identity_);
+    const auto place = prepare_projection(scratch, fold_, identity_, erasures_);
     {
         runner_limits limits;
         limits.cache_bytes = options_.memory_bytes_max;
@@ -337,6 +339,12 @@ bool projection_rebuild::swap_step(projection_runner& runner) {
 }
 
 void projection_rebuild::put_in_place(storage::write_transaction& txn, projection_record record) {
+    const auto subjects = source_.tables.subjects->table();
+    if (subjects && subject_rows::last_erasure(txn, *subjects) != erasures_) {
+        throw error(errc::stale,
+                    fmt::format("data was erased while projection {} was rebuilt; rebuild it again",
+                                versioned(fold_.name, fold_.version)));
+    }
     const auto current = current_projection(txn, catalog_, fold_.name);
     const std::string key = catalog_key(fold_.name, fold_.version);
     const auto before = read_projection(txn, catalog_, key);

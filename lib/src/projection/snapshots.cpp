@@ -38,6 +38,10 @@ std::optional<fold_snapshot> decode(std::string_view value, std::string_view str
 
 }  // namespace
 
+void drop_fold_snapshots(storage::write_transaction& txn) {
+    txn.clear_table(txn.open_table(table_name));
+}
+
 std::optional<fold_snapshot> load_fold_snapshot(storage::environment& env, std::string_view name,
                                                 std::uint32_t version, std::string_view stream) {
     check_projection_name(name);

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "log/content.hpp"
+#include "log/record.hpp"
 
 namespace idem {
 namespace {
@@ -139,7 +140,8 @@ append_payloads::append_payloads(const schema_registry& registry, std::span<cons
 bool append_payloads::needs_a_look() const noexcept {
     if (!known_->empty()) return true;
     return std::any_of(given_.begin(), given_.end(), [](const event& e) {
-        return is_reserved(e.stream) || e.content_type == flatbuffers_content_type;
+        return (is_reserved(e.stream) && e.stream != erasures_stream) ||
+               e.content_type == flatbuffers_content_type;
     });
 }
 
@@ -149,7 +151,9 @@ void append_payloads::resolve_each() {
     for (std::size_t i = 0; i < changed_.size(); ++i) {
         event& e = changed_[i];
         try {
-            if (is_reserved(e.stream)) {
+            if (e.stream == erasures_stream || e.erased || e.sealed) {
+                if (e.schema_version == 0) e.schema_version = 1;  // there is no data to look at
+            } else if (is_reserved(e.stream)) {
                 if (e.schema_version == 0) e.schema_version = 1;
                 auto grown = std::make_shared<registered_schemas>(*known_);
                 take_registration(*grown, e);
