@@ -23,6 +23,7 @@ namespace idem {
 //   id_missing           an event's id is not in the index of ids
 //   id_repeated          two events have one id
 //   stream_missing       an event is not in the index of streams
+//   seal_damaged         sealed data does not open with its key, or the file of keys is damaged
 //   revision_gap         a stream's revisions do not follow one another
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit
@@ -45,6 +46,8 @@ struct verify_options {
 
 struct verify_report {
     std::uint64_t events = 0;  // read and found sound
+    std::uint64_t erased = 0;  // of them, those whose data was erased
+    std::uint64_t sealed = 0;  // those whose data was not looked at: its key is not here
     std::vector<finding> findings;
     bool complete = true;  // false: stopped at findings_max
 
