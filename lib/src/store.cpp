@@ -334,6 +334,9 @@ store_stats store::stats() const {
     result.streams = impl_->reader.count_streams();
     result.file_bytes = measured.file_bytes;
     result.used_bytes = measured.used_bytes;
+    std::error_code none;
+    const auto keys = std::filesystem::file_size(impl_->tables.subjects->keys().path(), none);
+    result.key_bytes = none ? 0 : keys;
     result.map_bytes = measured.map_bytes;
     result.readers = measured.readers;
     result.reader_slots = measured.reader_slots;

@@ -8,6 +8,8 @@
 //     crash_victim STORE deliver COUNT AT   appends the events 0..COUNT-1, 1,000 at a time, from AT
 //                                           on and then those before
 //     crash_victim STORE trickle FIRST      appends numbered events, a few at a time, with pauses
+//     crash_victim STORE erase FIRST        appends an event of a new data subject and erases the
+//                                           subject, over and over; prints its number after both
 //     crash_victim STORE rebuild VERSION CURRENT RATE NAP
 //                                           rebuilds many_rows(VERSION); CURRENT 0: beside; rests
 //                                           for NAP milliseconds at each progress
@@ -70,6 +72,16 @@ void trickle_for_ever(idem::store& store, std::uint64_t number) {
     }
 }
 
+void erase_for_ever(idem::store& store, std::uint64_t number) {
+    for (;; ++number) {
+        idem::event e = numbered_event(number);
+        e.data_subject = "c" + std::to_string(number);
+        store.append(e);
+        store.erase_subject(e.data_subject);
+        say(std::to_string(number) + "\n");
+    }
+}
+
 void rebuild(idem::store& store, std::uint32_t version, bool make_current, std::uint64_t rate,
              int nap_ms) {
     store.rebuild(many_rows(version), {.events_per_second_max = rate,
@@ -112,6 +124,8 @@ int main(int argc, char** argv) {
         for (;;) store.catch_up("counts");
     } else if (what == "trickle") {
         trickle_for_ever(store, std::stoull(argv[3]));
+    } else if (what == "erase") {
+        erase_for_ever(store, std::stoull(argv[3]));
     } else if (what == "rebuild") {
         rebuild(store, static_cast<std::uint32_t>(std::stoul(argv[3])), argv[4][0] == '1',
                 std::stoull(argv[5]), std::stoi(argv[6]));

@@ -12,6 +12,7 @@
 #include "idem/cloudevents.hpp"
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
+#include "log/subjects.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
 #include "storage/key_file.hpp"
@@ -425,4 +426,62 @@ TEST_CASE("16 threads that meet a subject at once share one key") {
     });
     store.erase_subject("c1");
     store.read({.to = 160}, [](const idem::event_view& e) { CHECK(e.erased()); });
+}
+
+TEST_CASE("what a crash has left of a key is destroyed by the next that opens the store") {
+    const scratch_folder scratch;
+    const auto folder = scratch / "s.idem";
+    const fs::path keys = fs::path(folder) / "subjects.keys";
+    std::string before;
+    {
+        idem::store store(folder);
+        store.append({personal(1, "c1"), personal(2, "c2")});
+        before = bytes_of(keys);
+        store.erase_subject("c1");
+    }
+    // As if the process had died between the commit and the destruction.
+    std::ofstream(keys, std::ios::binary) << before;
+    {
+        const auto env = idem::storage::environment::open(folder, {});
+        idem::storage::write(*env, [](idem::storage::write_transaction& txn) {
+            const auto table = txn.open_table("subjects");
+            idem::subject_rows::add_pending(txn, table, 1);
+        });
+    }
+    {
+        idem::store store(folder, {.read_only = true});
+        CHECK(store.at(1)->erased);
+        CHECK(store.at(2)->data == personal(2, "c2").data);
+    }
+    CHECK(secrets(folder).size() == 4);
+    CHECK(idem::store(folder).at(1)->erased);
+    CHECK(secrets(folder).size() == 3);
+}
+
+TEST_CASE("folds on many threads see sealed data, and not what was erased") {
+    const scratch_folder scratch;
+    idem::store store(scratch / "s.idem", {.replay_threads = 4});
+    const idem::projection fold =
+        idem::keyed_fold<std::string, std::string>("by_stream")
+            .on(
+                "Happened", [](const idem::event_view& e) { return std::string(e.stream()); },
+                [](std::string row, const idem::event_view& e) {
+                    return row + std::string(e.data().substr(0, 50));
+                });
+    std::vector<idem::event> batch;
+    for (std::uint64_t i = 0; i < 5000; ++i) {
+        batch.push_back(personal(i, "c" + std::to_string(i % 7)));
+        if (i % 3 == 0) batch.back().data_subject.clear();
+    }
+    store.append(batch);
+    const auto whole = store.replay(fold);
+    std::string expected;
+    for (std::uint64_t i = 4; i < 5000; i += 7) expected += batch[i].data.substr(0, 50);
+    CHECK(whole.find("customer-c4").row == expected);
+    store.erase_subject("c4");
+    expected.clear();
+    for (std::uint64_t i = 4; i < 5000; i += 7) {
+        if (i % 3 == 0) expected += batch[i].data.substr(0, 50);
+    }
+    CHECK(store.replay(fold).find("customer-c4").row == expected);
 }
