@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "backup.hpp"
 #include "base/text.hpp"
@@ -87,9 +88,24 @@ public:
         check_statement(statement);
         const append_result done = to.append(make_erasure(statement));
         const receipt& given = done.receipts.at(0);
+        if (given.outcome == outcome::duplicate) destroy_again(statement);
         tables.subjects->complete_erasures();
         clear_dropped_checkpoints(*env);
         return {given.position, given.outcome == outcome::duplicate};
+    }
+
+    // The keys of what was erased before: they are there if somebody has put an old file back.
+    void destroy_again(const erasure_statement& statement) {
+        using kind = erasure_statement::kind;
+        std::set<std::uint64_t> slots;
+        reader.read_sealed([&](const event_view& e, const event_seal& seal) {
+            if (statement.what == kind::event) {
+                if (e.id() == statement.id) slots.insert(seal.event_slot);
+            } else if (e.data_subject() == statement.subject && e.erased()) {
+                slots.insert(seal.subject_slot);
+            }
+        });
+        tables.subjects->keys().destroy(std::vector<std::uint64_t>(slots.begin(), slots.end()));
     }
 
     subject_erasure_row erasure_of(std::string_view subject) const {
@@ -373,6 +389,7 @@ erasure store::erase(const uuid& id) {
 erasure store::erase_subject(std::string_view name) {
     const auto row = impl_->erasure_of(name);
     if (row.erased > row.readmitted) {
+        impl_->destroy_again({erasure_statement::kind::subject, uuid::nil(), std::string(name)});
         impl_->tables.subjects->complete_erasures();
         return {row.erased, true};
     }

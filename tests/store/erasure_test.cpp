@@ -485,3 +485,26 @@ TEST_CASE("folds on many threads see sealed data, and not what was erased") {
     }
     CHECK(store.replay(fold).find("customer-c4").row == expected);
 }
+
+TEST_CASE("an old file of keys that is put back brings nothing back to life") {
+    const scratch_folder scratch;
+    const auto folder = scratch / "s.idem";
+    const fs::path keys = fs::path(folder) / "subjects.keys";
+    idem::store store(folder);
+    store.append({personal(1, "c1"), personal(2, "c2"), personal(3, "c3")});
+    const std::string before = bytes_of(keys);
+    store.erase_subject("c1");
+    store.erase(numbered_id(2));
+    std::ofstream(keys, std::ios::binary) << before;
+    CHECK(store.at(1)->erased);
+    CHECK(store.at(2)->erased);
+    CHECK(store.at(3)->data == personal(3, "c3").data);
+    CHECK(store.append(personal(1, "c1")).outcome() == outcome::erased);
+    const auto report = idem::verify(folder);
+    REQUIRE(report.findings.size() == 2);
+    CHECK(report.findings[0].kind == "key_left");
+    CHECK(store.erase_subject("c1").repeated);
+    CHECK(store.erase(numbered_id(2)).repeated);
+    CHECK(secrets(folder).size() == 4);
+    CHECK(idem::verify(folder).sound());
+}

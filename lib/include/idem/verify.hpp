@@ -24,6 +24,7 @@ namespace idem {
 //   id_repeated          two events have one id
 //   stream_missing       an event is not in the index of streams
 //   seal_damaged         sealed data does not open with its key, or the file of keys is damaged
+//   key_left             data was erased, and the file of keys has its key
 //   revision_gap         a stream's revisions do not follow one another
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit

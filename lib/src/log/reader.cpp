@@ -114,6 +114,14 @@ std::vector<type_info> log_reader::types() const {
     return found;
 }
 
+void log_reader::read_sealed(
+    const std::function<void(const event_view&, const event_seal&)>& visit) const {
+    read({}, [&](const event_view& e) {
+        if (record_reader::is_sealed(e)) visit(e, record_reader::seal_of(e));
+        return true;
+    });
+}
+
 std::uint64_t log_reader::read(const query& select, const visit_event& visit) const {
     auto pass = make_pass(tables_, select);
     bool more = true;

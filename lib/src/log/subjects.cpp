@@ -201,13 +201,21 @@ std::optional<storage::table> subject_store::table() const {
     return table_;
 }
 
+bool subject_store::log_has_erasures(const storage::transaction& txn) const {
+    const auto t = table();
+    return t && subject_rows::last_erasure(txn, *t) != 0;
+}
+
+bool subject_store::log_says_erased(const storage::transaction& txn, const event_view& e) const {
+    const auto t = table();
+    if (!t) return false;
+    return subject_rows::erasure_of(txn, *t, e.id()) != 0 ||
+           subject_rows::erasure_of(txn, *t, e.data_subject()).erased > e.position();
+}
+
 bool subject_store::is_erased(const storage::transaction& txn, const event_view& e) {
     const event_seal seal = record_reader::seal_of(e);
-    if (seal.is == event_seal::state::erased) return true;
-    if (const auto t = table()) {
-        if (subject_rows::erasure_of(txn, *t, e.id()) != 0) return true;
-        if (subject_rows::erasure_of(txn, *t, e.data_subject()).erased > e.position()) return true;
-    }
+    if (seal.is == event_seal::state::erased || log_says_erased(txn, e)) return true;
     // What another process has erased before this one knew of the table.
     const auto destroyed = [this](std::uint64_t slot) {
         return keys_.read(slot).is == storage::key_slot::state::destroyed;
@@ -243,6 +251,7 @@ void subject_store::complete_erasures() {
 void unsealer::begin() {
     block_.clear();
     subject_number_ = 0;
+    any_erased_.reset();
     subjects_->keys().refresh();
 }
 
@@ -255,35 +264,50 @@ storage::key_slot unsealer::slot(std::uint64_t number) {
     return storage::key_file::decode(block_, number - block_first_);
 }
 
+void unsealer::find_slots(const event_seal& seal) {
+    own_slot_ = slot(seal.event_slot);
+    if (subject_number_ == seal.subject_slot) return;
+    subject_ = subjects_->keys().read(seal.subject_slot);
+    subject_number_ = seal.subject_slot;
+}
+
+bool unsealer::are_both_here(const event_view& e, const event_seal& seal) const {
+    using state = storage::key_slot::state;
+    return own_slot_.is == state::event && subject_.is == state::subject &&
+           own_slot_.owner == e.id().bytes && subject_.owner == seal.key.bytes;
+}
+
+bool unsealer::is_key_left(const event_view& e) {
+    const event_seal seal = record_reader::seal_of(e);
+    if (seal.is == event_seal::state::erased || subjects_->is_pending(seal.event_slot) ||
+        subjects_->is_pending(seal.subject_slot)) {
+        return false;
+    }
+    find_slots(seal);
+    return are_both_here(e, seal);
+}
+
 unsealer::kept unsealer::find_key(const storage::transaction& txn, const event_view& e,
                                   seal::secret& key) {
     using state = storage::key_slot::state;
     const event_seal seal = record_reader::seal_of(e);
     if (seal.is == event_seal::state::erased) return kept::erased;
-    const auto own = slot(seal.event_slot);
-    if (subject_number_ != seal.subject_slot) {
-        subject_ = subjects_->keys().read(seal.subject_slot);
-        subject_number_ = seal.subject_slot;
+    if (!any_erased_) any_erased_ = subjects_->log_has_erasures(txn);
+    if (*any_erased_ && subjects_->log_says_erased(txn, e)) return kept::erased;
+    find_slots(seal);
+    if (own_slot_.is == state::destroyed || subject_.is == state::destroyed) return kept::erased;
+    if (own_slot_.is == state::damaged || subject_.is == state::damaged) {
+        throw error(
+            errc::corrupt,
+            fmt::format("{} is damaged in slot {}, which has a key of the event at "
+                        "position {}; put the file back from a backup with keys",
+                        subjects_->keys().path().string(),
+                        own_slot_.is == state::damaged ? seal.event_slot : seal.subject_slot,
+                        e.position()),
+            {.position = e.position()});
     }
-    const uuid id = e.id();
-    const bool pending =
-        subjects_->is_pending(seal.event_slot) || subjects_->is_pending(seal.subject_slot);
-    if (pending || own.is == state::destroyed || subject_.is == state::destroyed) {
-        return kept::erased;
-    }
-    if (own.is == state::damaged || subject_.is == state::damaged) {
-        throw error(errc::corrupt,
-                    fmt::format("{} is damaged in slot {}, which has a key of the event at "
-                                "position {}; put the file back from a backup with keys",
-                                subjects_->keys().path().string(),
-                                own.is == state::damaged ? seal.event_slot : seal.subject_slot,
-                                e.position()),
-                    {.position = e.position()});
-    }
-    const bool here = own.is == state::event && subject_.is == state::subject &&
-                      own.owner == id.bytes && subject_.owner == seal.key.bytes;
-    if (!here) return subjects_->is_erased(txn, e) ? kept::erased : kept::sealed;
-    key = seal::derive(subject_.secret, own.secret);
+    if (!are_both_here(e, seal)) return kept::sealed;
+    key = seal::derive(subject_.secret, own_slot_.secret);
     return kept::here;
 }
 

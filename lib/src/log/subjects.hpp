@@ -88,6 +88,9 @@ public:
 
     // Of a record with a seal: whether its data was erased, as of the transaction.
     bool is_erased(const storage::transaction& txn, const event_view& e);
+    // The same by the log alone, whatever keys are there: an old file of keys brings nothing back.
+    bool log_says_erased(const storage::transaction& txn, const event_view& e) const;
+    bool log_has_erasures(const storage::transaction& txn) const;
 
     // Position of the last erasure; 0: none. Begins a transaction of its own.
     std::uint64_t last_erasure();
@@ -124,9 +127,13 @@ public:
     // The same without the data. Whether it is there, was erased, or is out of reach.
     using kept = event_view::shown_payload::kept;
     kept look(const storage::transaction& txn, const event_view& e);
+    // Of erased data: whether its keys are there and would open it, and no erasure is under way.
+    bool is_key_left(const event_view& e);
 
 private:
     storage::key_slot slot(std::uint64_t number);
+    void find_slots(const event_seal& seal);
+    bool are_both_here(const event_view& e, const event_seal& seal) const;
     kept find_key(const storage::transaction& txn, const event_view& e, seal::secret& key);
 
     std::shared_ptr<subject_store> subjects_;
@@ -136,6 +143,8 @@ private:
     std::uint64_t block_first_ = 0;
     std::uint64_t subject_number_ = 0;  // the last one
     storage::key_slot subject_;
+    storage::key_slot own_slot_;
+    std::optional<bool> any_erased_;  // in the log, as of this transaction
 };
 
 }  // namespace idem

@@ -148,6 +148,13 @@ private:
             if (!keys_begun_) unsealer_.begin();
             keys_begun_ = true;
             const auto data = unsealer_.look(txn, e);
+            if (data == unsealer::kept::erased && unsealer_.is_key_left(e)) {
+                found_.add({"key_left", e.position(), to_string(e.id()),
+                            fmt::format("the data of the event at position {} was erased, and {} "
+                                        "has its key, as an old copy would; erase it again",
+                                        e.position(), tables_.subjects->keys().path().string())});
+                return false;
+            }
             found_.count_data(data == unsealer::kept::erased, data == unsealer::kept::sealed);
             return true;
         } catch (const error& fault) {
