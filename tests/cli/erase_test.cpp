@@ -133,12 +133,18 @@ TEST_CASE("what another process seals and erases is seen here at once") {
     const scratch_folder scratch;
     const std::string folder = scratch / "s.idem";
     idem::store store(folder);
+    idem::projection p;
+    p.name = "names";
+    p.apply = [](const idem::event_view& e, idem::state_table& t) { t.put(e.stream(), e.data()); };
     store.append(numbered_event(9));
+    store.run(p, idem::projection_mode::manual);
     run_command({"append", folder}, personal_line(1, "c1"));
     CHECK(store.find(numbered_id(1))->data.find("Wilhelmina") != std::string::npos);
     const idem::event mine = idem::parse_cloudevent(personal_line(2, "c1"));
     CHECK(store.append(mine).outcome() == idem::outcome::appended);
     CHECK(run_command({"erase", folder, id_of(1), "--yes"}).exit_code == 0);
+    CHECK(store.catch_up("names") == 4);
+    CHECK(store.state("names").find("customer-c1").row == mine.data);
     CHECK(store.find(numbered_id(1))->erased);
     CHECK(store.find(numbered_id(2))->data == mine.data);
     CHECK(store.append(idem::parse_cloudevent(personal_line(1, "c1"))).outcome() ==

@@ -133,6 +133,7 @@ void appender::commit(const group& requests) {
         keep_up(txn, tables_, log.known, added_);
         subjects_.finish(txn);
     });
+    subjects_.committed();
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;
     publish(tables_, added_);

@@ -39,6 +39,10 @@ public:
                const encoded_batch& batch, const decision& d, const visit_erased& visit);
     // Before the commit: new keys are on disk when it returns.
     void finish(storage::write_transaction& txn);
+    // After the commit.
+    void committed() {
+        if (table_) subjects_->find_table();
+    }
 
 private:
     struct known_key {

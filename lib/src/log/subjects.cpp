@@ -223,8 +223,13 @@ bool subject_store::is_erased(const storage::transaction& txn, const event_view&
     return destroyed(seal.event_slot) || destroyed(seal.subject_slot);
 }
 
-std::uint64_t subject_store::last_erasure() {
-    const auto found = find_table();
+std::uint64_t subject_store::last_erasure(const storage::write_transaction& txn) {
+    const auto found = env_.find_table(subject_rows::table_name);
+    return found ? subject_rows::last_erasure(txn, *found) : 0;
+}
+
+std::uint64_t subject_store::last_erasure() const {
+    const auto found = table();
     if (!found) return 0;
     const storage::read_transaction txn(env_);
     return subject_rows::last_erasure(txn, *found);

@@ -92,8 +92,11 @@ public:
     bool log_says_erased(const storage::transaction& txn, const event_view& e) const;
     bool log_has_erasures(const storage::transaction& txn) const;
 
-    // Position of the last erasure; 0: none. Begins a transaction of its own.
-    std::uint64_t last_erasure();
+    // Position of the last erasure; 0: none, as far as the table is known. Begins a transaction of
+    // its own.
+    std::uint64_t last_erasure() const;
+    // The same within a write transaction, which finds the table.
+    std::uint64_t last_erasure(const storage::write_transaction& txn);
 
     // Destroys the secrets of what was erased, where a crash came before that.
     void complete_erasures();

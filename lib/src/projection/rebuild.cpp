@@ -38,6 +38,11 @@ std::string folder_name(const projection& p) {
     return fmt::format("rebuild-{}-{:016x}", name.substr(0, shown_max), hash::of_bytes(name));
 }
 
+std::uint64_t last_erasure_now(subject_store& subjects) {
+    subjects.find_table();
+    return subjects.last_erasure();
+}
+
 class projection_rebuild {
 public:
     projection_rebuild(const event_source& source, const projection& p, unsigned threads,
@@ -47,7 +52,7 @@ public:
           fold_(p),
           known_(source.schemas->get()),
           identity_(identity_of(p, *known_)),
-          erasures_(source.tables.subjects->last_erasure()),
+          erasures_(last_erasure_now(*source.tables.subjects)),
           threads_(threads),
           options_(options),
           folder_(env_.folder() / folder_name(p)),
@@ -339,8 +344,7 @@ bool projection_rebuild::swap_step(projection_runner& runner) {
 }
 
 void projection_rebuild::put_in_place(storage::write_transaction& txn, projection_record record) {
-    const auto subjects = source_.tables.subjects->table();
-    if (subjects && subject_rows::last_erasure(txn, *subjects) != erasures_) {
+    if (source_.tables.subjects->last_erasure(txn) != erasures_) {
         throw error(errc::stale,
                     fmt::format("data was erased while projection {} was rebuilt; rebuild it again",
                                 versioned(fold_.name, fold_.version)));

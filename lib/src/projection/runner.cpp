@@ -249,9 +249,7 @@ void projection_runner::write(storage::write_transaction& txn, projection_record
 
 // Whether the rows that were gathered may hold data that was erased meanwhile.
 bool projection_runner::was_erased_since(const storage::write_transaction& txn) const {
-    const auto table = source_.tables.subjects->table();
-    if (source_.env != place_.env || !table) return false;
-    return subject_rows::last_erasure(txn, *table) != erasures_;
+    return source_.env == place_.env && source_.tables.subjects->last_erasure(txn) != erasures_;
 }
 
 void projection_runner::note_erased(std::string_view why) {
@@ -278,6 +276,7 @@ bool projection_runner::commit(const slice_result& slice) {
         place_.env->watch().announce_commit();
     } else {
         cache_.clear();
+        source_.tables.subjects->find_table();  // another process may have made it
     }
     return ours;
 }
