@@ -11,7 +11,7 @@ namespace idem::cli {
 
 int run(const backup_options& options, session& s) {
     const store from = open_to_read(options.store);
-    from.backup(options.target);
+    from.backup(options.target, {.with_keys = options.with_keys});
     const std::uint64_t events = open_to_read(options.target).head();
     if (s.json) {
         json_line line;

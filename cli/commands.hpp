@@ -47,7 +47,8 @@ struct selection {
 struct export_options {
     std::string store;
     selection select;
-    bool raw = false;  // data as it is stored
+    bool raw = false;        // data as it is stored
+    bool with_data = false;  // that of data subjects too
 };
 int run(const export_options& options, session& s);
 
@@ -84,6 +85,21 @@ struct types_options {
     std::string store;
 };
 int run(const types_options& options, session& s);
+
+struct subjects_options {
+    std::string store;
+};
+int run(const subjects_options& options, session& s);
+
+struct erase_options {
+    std::string store;
+    std::string event;   // its id
+    std::string source;  // then `event` is that sender's id
+    std::optional<std::string> subject;
+    std::optional<std::string> readmit;  // a subject
+    bool yes = false;                    // nobody is asked
+};
+int run(const erase_options& options, session& s);
 
 struct projections_options {
     std::string store;
@@ -206,6 +222,7 @@ int run(const stats_options& options, session& s);
 struct backup_options {
     std::string store;
     std::string target;
+    bool with_keys = false;
 };
 int run(const backup_options& options, session& s);
 

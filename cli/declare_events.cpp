@@ -88,6 +88,8 @@ void declare_reading(command_builder& to) {
                                add_store(c, o.store);
                                add_selection(c, o.select);
                                add_raw(c, o.raw);
+                               c.add_flag("--with-data", o.with_data,
+                                          "the data of data subjects too, readable for all");
                            });
     to.add<log_options>("log", "Show events in order.",
                         "  idem log shop.idem --reverse --limit 20     the last twenty\n"

@@ -53,9 +53,31 @@ void declare_store_commands(command_builder& to) {
                           [](CLI::App& c, stats_options& o) { add_store(c, o.store); });
     to.add<backup_options>(
         "backup", "Copy a store, which may be in use, to a new folder.",
-        "  idem backup shop.idem shop-monday.idem", [](CLI::App& c, backup_options& o) {
+        "  idem backup shop.idem shop-monday.idem\n"
+        "  idem backup shop.idem shop-whole.idem --with-keys    data subjects can be read there "
+        "too",
+        [](CLI::App& c, backup_options& o) {
             add_store(c, o.store);
             c.add_option("TARGET", o.target, "a folder that does not exist")->required();
+            c.add_flag("--with-keys", o.with_keys, "copy the keys of data subjects too");
+        });
+    to.add<subjects_options>("subjects", "List the data subjects.", "  idem subjects shop.idem",
+                             [](CLI::App& c, subjects_options& o) { add_store(c, o.store); });
+    to.add<erase_options>(
+        "erase", "Erase the data of an event, or of a data subject, for ever.",
+        "  idem erase shop.idem --subject customer-17\n"
+        "  idem erase shop.idem 0198c5a2-7f3e-7b1c-9d52-0c6f1a2b3c4d --yes\n"
+        "  idem erase shop.idem --readmit customer-17    take new events of it again",
+        [](CLI::App& c, erase_options& o) {
+            add_store(c, o.store);
+            c.add_option("EVENT", o.event, "the event's id");
+            c.add_option("--source", o.source, "then EVENT is the id that this sender gave")
+                ->type_name("URI");
+            c.add_option("--subject", o.subject, "all events of this data subject")
+                ->type_name("NAME");
+            c.add_option("--readmit", o.readmit, "take new events of this erased subject again")
+                ->type_name("NAME");
+            c.add_flag("--yes", o.yes, "do not ask");
         });
     to.add<restore_options>(
         "restore", "Put a backup back in place.", "  idem restore shop-monday.idem shop.idem",

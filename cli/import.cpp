@@ -57,6 +57,7 @@ private:
 
     std::uint64_t appended_ = 0;
     std::uint64_t duplicates_ = 0;
+    std::uint64_t erased_ = 0;  // of the conflicts
     std::optional<std::uint64_t> first_position_;
     std::optional<std::uint64_t> last_position_;
     std::optional<std::uint64_t> bytes_in_all_ = 0;
@@ -157,6 +158,7 @@ void importer::give_up_on(std::size_t index) {
     progress_.clear();
     tell_faults_before(pending_[index].line);
     if (!refused_) return invalid_.add(pending_[index], trouble_);
+    if (refused_->outcome == outcome::erased) ++erased_;
     conflicts_.add(pending_[index], fmt::format("{}: {}", to_string(refused_->outcome), trouble_));
     if (options_.receipts) print(session_, *refused_);
 }
@@ -181,15 +183,16 @@ void importer::finish() {
     if (session_.json && !options_.receipts) {
         json_line line;
         line.number("appended", appended_).number("duplicate", duplicates_);
-        line.number("id_conflict", conflicts_.count()).number("invalid", invalid_.count());
+        line.number("id_conflict", conflicts_.count() - erased_).number("erased", erased_);
+        line.number("invalid", invalid_.count());
         line.number("first_position", first_position_).number("last_position", last_position_);
         line.flag("complete", complete_);
         session_.out.write(line.str());
     } else {
-        const std::string text =
-            fmt::format("{} appended, {} duplicate, {} id_conflict, {} invalid",
-                        with_commas(appended_), with_commas(duplicates_),
-                        with_commas(conflicts_.count()), with_commas(invalid_.count()));
+        const std::string text = fmt::format(
+            "{} appended, {} duplicate, {} id_conflict, {}{} invalid", with_commas(appended_),
+            with_commas(duplicates_), with_commas(conflicts_.count() - erased_),
+            erased_ == 0 ? "" : with_commas(erased_) + " erased, ", with_commas(invalid_.count()));
         if (options_.receipts) {
             session_.tell(text);
         } else {

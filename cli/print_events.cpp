@@ -22,37 +22,53 @@ bool is_text(std::string_view bytes) {
 
 }  // namespace
 
-void write_cloudevents(const store& from, query select, data_form form, output& out) {
+std::uint64_t write_cloudevents(const store& from, query select, data_form form, output& out,
+                                bool with_data) {
     constexpr std::size_t chunk_bytes = 1 << 20;
     constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
     std::string lines;
+    std::uint64_t left_out = 0;
     select.to = std::min(select.to, from.head());
     const schema_set schemas = from.schemas();  // of all events up to there
+    const auto print = [&](const event_view& e) {
+        const bool sealed = e.sealed() || (!with_data && !e.data_subject().empty());
+        if (sealed && !e.erased()) {
+            recorded_event without = e.to_owned();
+            without.data.clear();
+            without.sealed = true;
+            lines += to_cloudevent(without);
+            ++left_out;
+        } else {
+            append_cloudevent(e, lines,
+                              form == data_form::json ? schemas.to_json(e) : std::nullopt);
+        }
+        lines += '\n';
+    };
     while (select.limit > 0) {
         bool more = false;
         std::uint64_t events = 0;
         const std::uint64_t covered = from.read(select, [&](const event_view& e) {
-            append_cloudevent(e, lines,
-                              form == data_form::json ? schemas.to_json(e) : std::nullopt);
-            lines += '\n';
+            print(e);
             ++events;
             more = lines.size() >= chunk_bytes;
             return !more;
         });
         out.write(lines);
         lines.clear();
-        if (!more) return;
+        if (!more) break;
         if (select.limit != unlimited) select.limit -= events;
         if (select.direction == direction::backwards) {
-            if (covered <= select.from) return;
+            if (covered <= select.from) break;
             select.to = covered - 1;
         } else {
             select.from = covered + 1;
         }
     }
+    return left_out;
 }
 
 std::optional<std::string> data_printer::to_json(const recorded_event& e) {
+    if (e.erased || e.sealed) return std::nullopt;
     if (form_ == data_form::stored || e.content_type != flatbuffers_content_type) {
         return std::nullopt;
     }
@@ -80,6 +96,8 @@ std::string short_time(timestamp time) {
 }
 
 std::string shown_data(const event& e) {
+    if (e.erased) return "(erased)";
+    if (e.sealed) return "(sealed: its key is not in this copy of the store)";
     if (is_text(e.data)) return e.data;
     return fmt::format("({} bytes of {})", e.data.size(), e.content_type);
 }

@@ -55,6 +55,7 @@ std::vector<listed> list(const session& s, const store& from) {
     std::vector<listed> all;
     for (auto& kept : from.projections()) {
         all.push_back({describe(s, kept), kept});
+        all.back().stale = kept.stale;
         if (!kept.current) continue;
         const known_projection newest = find_projection(s, from, kept.name);
         if (newest.can_run()) all.back().stale = from.why_stale(newest.fold);

@@ -38,6 +38,7 @@ void print_for_people(const recorded_event& e, const std::optional<std::string>&
     fields.emplace_back("stamp", fmt::format("{} of {} at {}", e.stamp.counter,
                                              to_string(e.stamp.origin), e.stamp.clock));
     for (const auto& [name, value] : e.metadata) fields.emplace_back("metadata " + name, value);
+    if (!e.data_subject.empty()) fields.emplace_back("data subject", e.data_subject);
     fields.emplace_back("content type", e.content_type);
     fields.emplace_back("data", json ? *json : shown_data(e));
     print_fields(s, fields);

@@ -56,6 +56,7 @@ void print_json(const store_stats& now, const std::optional<key_stats>& keys, se
     line.number("format_version", now.format_version).text("created", to_string(now.created));
     line.number("events", now.events).number("streams", now.streams);
     line.number("file_bytes", now.file_bytes).number("used_bytes", now.used_bytes);
+    line.number("key_bytes", now.key_bytes);
     line.number("map_bytes", now.map_bytes).number("readers", now.readers);
     line.number("reader_slots", now.reader_slots);
     line.number("oldest_reader_lag", now.oldest_reader_lag).json("tables", "[" + tables + "]");
@@ -72,6 +73,7 @@ void print_for_people(const store_stats& now, const std::optional<key_stats>& ke
                      {"streams", with_commas(now.streams)},
                      {"file", byte_size(now.file_bytes)},
                      {"used", byte_size(now.used_bytes)},
+                     {"keys", byte_size(now.key_bytes)},
                      {"map", byte_size(now.map_bytes)},
                      {"readers", fmt::format("{} of {}", now.readers, now.reader_slots)},
                      {"oldest reader lag", fmt::format("{} commits", now.oldest_reader_lag)},

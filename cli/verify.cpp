@@ -50,16 +50,23 @@ void print(const finding& found, session& s) {
     s.out.write(fmt::format("{}{}: {}\n", kind, where, printable(found.message)));
 }
 
+std::string counted(std::uint64_t events, std::string_view what) {
+    return events == 0 ? "" : fmt::format(", {} {}", with_commas(events), what);
+}
+
 void summarise(const verify_report& report, session& s) {
     if (s.json) {
         json_line line;
         line.flag("sound", report.sound()).number("events", report.events);
         line.number("findings", report.findings.size()).flag("complete", report.complete);
+        line.number("erased", report.erased).number("sealed", report.sealed);
         s.out.write(line.str());
         return;
     }
     if (report.sound()) {
-        s.out.write(fmt::format("sound: {} events\n", with_commas(report.events)));
+        s.out.write(fmt::format("sound: {} events{}{}\n", with_commas(report.events),
+                                counted(report.erased, "erased"),
+                                counted(report.sealed, "sealed, whose keys are not here")));
     } else {
         const std::size_t count = report.findings.size();
         s.out.write(fmt::format("{} finding{}, {} sound events{}\n", with_commas(count),

@@ -192,6 +192,8 @@ verify_report verify_in_child(const verify_listener& listener) {
                 reported = true;
                 report.events = to_number(fields[1]);
                 report.complete = fields[2] == "complete";
+                report.erased = to_number(fields[3]);
+                report.sealed = to_number(fields[4]);
             } else if (fields[0] == "error") {
                 throw error(static_cast<errc>(to_number(fields[1])), fields[2]);
             }
@@ -248,7 +250,8 @@ void verify_for_parent(
     };
     try {
         const verify_report report = verify_store(options);
-        send({"report", std::to_string(report.events), report.complete ? "complete" : "stopped"});
+        send({"report", std::to_string(report.events), report.complete ? "complete" : "stopped",
+              std::to_string(report.erased), std::to_string(report.sealed)});
     } catch (const error& e) {
         send({"error", std::to_string(static_cast<unsigned>(e.code())), e.what()});
     }

@@ -53,6 +53,7 @@ std::string value_of(const event& e, std::string_view field, data_printer& data)
     if (field == "type") return e.type;
     if (field == "schema_version") return std::to_string(e.schema_version);
     if (field == "content_type") return e.content_type;
+    if (field == "data_subject") return e.data_subject;
     if (field == "data") return data.to_json(recorded_event{e}).value_or(shown_data(e));
     std::string tags;
     for (const auto& tag : e.tags) tags += (tags.empty() ? "" : ",") + tag;
@@ -78,6 +79,10 @@ answer find_answer(const store& from, const uuid& id, const std::optional<event>
     if (!given) return a;
     a.compared = true;
     if (!a.kept) return a;
+    if (a.kept->erased) {
+        a.would_be = given->erased ? outcome::duplicate : outcome::erased;
+        return a;
+    }
     const event appended = from.as_appended(*given);
     const auto field = first_difference(*a.kept, appended);
     a.would_be = field ? outcome::id_conflict : outcome::duplicate;
@@ -145,7 +150,9 @@ int run(const why_options& options, session& s) {
     } else {
         print_for_people(a, s);
     }
-    if (a.compared) return a.would_be == outcome::id_conflict ? rejected : success;
+    if (a.compared)
+        return a.would_be == outcome::duplicate || a.would_be == outcome::appended ? success
+                                                                                   : rejected;
     return a.kept ? success : failure;
 }
 

@@ -4,7 +4,7 @@ _idem_options() {
     case $1 in
         append) echo "--atomic --expect --expect-stream --unless --after" ;;
         import) echo "--batch --receipts" ;;
-        export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --raw" ;;
+        export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --raw --with-data" ;;
         log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow --raw" ;;
         show) echo "--source --as-version" ;;
         why) echo "--source --event" ;;
@@ -27,7 +27,9 @@ _idem_options() {
         keys) echo "--state --owner --operation --limit --key --reason --result --result-bytes-max --all" ;;
         verify) ;;
         stats) ;;
-        backup) ;;
+        backup) echo "--with-keys" ;;
+        subjects) ;;
+        erase) echo "--source --subject --readmit --yes" ;;
         restore) ;;
     esac
 }
@@ -35,7 +37,8 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild diff \
-bisect checkpoint projection schema effects sagas consumers ingest once keys verify stats backup restore"
+bisect checkpoint projection schema effects sagas consumers ingest once keys verify stats backup subjects \
+erase restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do

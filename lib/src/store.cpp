@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backup.hpp"
+#include "erase.hpp"
 #include "idempotency/consumers.hpp"
 #include "idempotency/effect_rules.hpp"
 #include "idempotency/effects.hpp"
@@ -65,7 +66,10 @@ public:
           keys(transactions),
           effects(transactions),
           sagas(transactions),
-          consumers(transactions) {}
+          consumers(transactions),
+          erasing(*env, tables, reader) {
+        if (!env->read_only()) tables.subjects->complete_erasures();
+    }
 
     read_row read_inline_row() const {
         return [this](std::string_view projection, std::string_view key) {
@@ -103,6 +107,7 @@ public:
     idem::effects::impl effects;
     idem::sagas::impl sagas;
     idem::consumers::impl consumers;
+    const eraser erasing;
 };
 
 store::store(const std::filesystem::path& folder, open_options options)
@@ -356,6 +361,9 @@ store_stats store::stats() const {
     result.streams = impl_->reader.count_streams();
     result.file_bytes = measured.file_bytes;
     result.used_bytes = measured.used_bytes;
+    std::error_code none;
+    const auto keys = std::filesystem::file_size(impl_->tables.subjects->keys().path(), none);
+    result.key_bytes = none ? 0 : keys;
     result.map_bytes = measured.map_bytes;
     result.readers = measured.readers;
     result.reader_slots = measured.reader_slots;
@@ -371,8 +379,21 @@ store_stats store::stats() const {
     return result;
 }
 
-void store::backup(const std::filesystem::path& target) const {
-    copy_store(*impl_->env, target);
+erasure store::erase(const uuid& id) {
+    return impl_->erasing.erase(id, [this](const event& e) { return append(e); });
+}
+erasure store::erase_subject(std::string_view name) {
+    return impl_->erasing.erase_subject(name, [this](const event& e) { return append(e); });
+}
+bool store::readmit_subject(std::string_view name) {
+    return impl_->erasing.readmit_subject(name, [this](const event& e) { return append(e); });
+}
+std::vector<subject_info> store::subjects() const {
+    return impl_->erasing.subjects();
+}
+
+void store::backup(const std::filesystem::path& target, const backup_options& options) const {
+    copy_store(*impl_->env, target, options.with_keys);
 }
 
 }  // namespace idem

@@ -37,8 +37,9 @@ TEST_CASE("import tells what became of all events, and a second import changes n
         const auto summary = json_lines(result.out);
         REQUIRE(summary.size() == 1);
         CHECK(names_of(summary[0]) == std::vector<std::string>{"appended", "complete", "duplicate",
-                                                               "first_position", "id_conflict",
-                                                               "invalid", "last_position"});
+                                                               "erased", "first_position",
+                                                               "id_conflict", "invalid",
+                                                               "last_position"});
         CHECK(summary[0].at("appended") == (first ? "2500" : "0"));
         CHECK(summary[0].at("duplicate") == (first ? "0" : "2500"));
         CHECK(summary[0].at("last_position") == (first ? "2500" : "null"));

@@ -68,9 +68,12 @@ TEST_CASE("a sound store is told so") {
     const auto result = run_command({"verify", store});
     CHECK(result.exit_code == 0);
     CHECK(result.err == "");
-    CHECK(
-        json_lines(result.out).at(0) ==
-        json_members{{"sound", "true"}, {"events", "50"}, {"findings", "0"}, {"complete", "true"}});
+    CHECK(json_lines(result.out).at(0) == json_members{{"sound", "true"},
+                                                       {"events", "50"},
+                                                       {"findings", "0"},
+                                                       {"complete", "true"},
+                                                       {"erased", "0"},
+                                                       {"sealed", "0"}});
 }
 
 TEST_CASE("a flipped bit within an event is found, with its position") {
@@ -91,7 +94,7 @@ TEST_CASE("a flipped bit within an event is found, with its position") {
     CHECK(lines[0].at("kind") == "record_checksum");
     CHECK(lines[0].at("position") == "2");
     CHECK(names_of(lines[1]) ==
-          std::vector<std::string>{"complete", "events", "findings", "sound"});
+          std::vector<std::string>{"complete", "erased", "events", "findings", "sealed", "sound"});
     CHECK(lines[1].at("sound") == "false");
     CHECK(lines[1].at("complete") == "true");
 }

@@ -13,6 +13,8 @@
 //     crash_victim STORE tag FIRST          appends numbered events, 1,000 at a time, each with two
 //                                           tags, unless one of the batch has been there
 //     crash_victim STORE trickle FIRST      appends numbered events, a few at a time, with pauses
+//     crash_victim STORE erase FIRST        appends an event of a new data subject and erases the
+//                                           subject, over and over; prints its number after both
 //     crash_victim STORE rebuild VERSION CURRENT RATE NAP
 //                                           rebuilds many_rows(VERSION); CURRENT 0: beside; rests
 //                                           for NAP milliseconds at each progress
@@ -118,6 +120,16 @@ void trickle_for_ever(idem::store& store, std::uint64_t number) {
         number += 5;
         say(std::to_string(number - 1) + " " + std::to_string(last.position) + "\n");
         rest_for(3);
+    }
+}
+
+void erase_for_ever(idem::store& store, std::uint64_t number) {
+    for (;; ++number) {
+        idem::event e = numbered_event(number);
+        e.data_subject = "c" + std::to_string(number);
+        store.append(e);
+        store.erase_subject(e.data_subject);
+        say(std::to_string(number) + "\n");
     }
 }
 
@@ -261,6 +273,8 @@ int main(int argc, char** argv) {
         tag_for_ever(store, std::stoull(argv[3]));
     } else if (what == "trickle") {
         trickle_for_ever(store, std::stoull(argv[3]));
+    } else if (what == "erase") {
+        erase_for_ever(store, std::stoull(argv[3]));
     } else if (what == "rebuild") {
         rebuild(store, static_cast<std::uint32_t>(std::stoul(argv[3])), argv[4][0] == '1',
                 std::stoull(argv[5]), std::stoi(argv[6]));

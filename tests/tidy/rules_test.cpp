@@ -132,8 +132,9 @@ TEST_CASE("lmdb.h outside the storage room is found, and what shows it") {
 
 TEST_CASE("a public header that drags the inside out is found") {
     const char* header = "lib/include/idem/store.hpp";
-    for (const char* name : {"flatbuffers/idl.h", "CLI/CLI.hpp", "nlohmann/json.hpp",
-                             "fmt/format.h", "xxhash.h", "uuid/uuid.h", "event_generated.h"}) {
+    for (const char* name :
+         {"flatbuffers/idl.h", "CLI/CLI.hpp", "nlohmann/json.hpp", "fmt/format.h", "xxhash.h",
+          "uuid/uuid.h", "sodium.h", "event_generated.h"}) {
         expect_include({{header, including(name)}}, header, 2, name);
     }
     expect_include({{header, including("log/log.hpp")}, {"lib/src/log/log.hpp", ""}}, header, 2,

@@ -18,7 +18,8 @@ enum class outcome : std::uint8_t {
     wrong_revision,     // the stream does not stand where the caller expected it
     partial_duplicate,  // an all-or-nothing batch holds known and new ids
     condition_failed,   // an event or a row stands against the append condition
-    erased,             // the id is known, and its data was erased since
+    erased,             // the id is known, and its data was erased since; or the event is new, and
+                        // one that was erased, or of a subject that was
 };
 
 // "appended", "duplicate", and so on.
@@ -62,18 +63,19 @@ struct receipt {
 struct rejection {
     idem::outcome outcome = outcome::id_conflict;
     std::size_t index = 0;      // of the event that decided, within the batch
-    std::string field = {};     // id_conflict: the first field that differs
+    std::string field = {};     // id_conflict: the first field that differs; erased: data_subject
+                                // where that was erased
     std::string stream = {};    // wrong_revision: of it
     std::string expected = {};  // wrong_revision: as asked
     // wrong_revision: the last revision; absent: no such stream
     std::optional<std::uint64_t> actual = {};
-    std::vector<receipt> known = {};  // id_conflict: the original of that id, if it is in the log;
+    std::vector<receipt> known = {};  // id_conflict, erased: the original, if it is in the log;
                                       // partial_duplicate: the originals of every known id
     // condition_failed: the newest event that matches; absent: the row of this projection and key
     // is another.
     std::optional<std::uint64_t> match = {};
     std::string projection = {};
-    std::string key = {};  // encoded
+    std::string key = {};  // encoded; erased: the data subject
     std::string message() const;
 };
 

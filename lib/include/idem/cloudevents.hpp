@@ -18,6 +18,8 @@
 //   tags                tags, joined by commas; a list of strings is read too
 //   correlationid, causationid
 //                       correlation_id, causation_id
+//   datasubject         data_subject
+//   erased, sealed      true: the data was erased, or is not here, and there is none
 //   position, revision, clock, origin, counter
 //                       written, and ignored when read: the store assigns them
 //   any other           metadata; strings, numbers and booleans, as their text

@@ -148,7 +148,7 @@ struct dispatch_options {
     // again later.
     std::function<probe_answer(const effect_delivery&)> probe = {};
     std::function<void(const effect_answer&)> answered = {};  // a throw ends the dispatch
-    std::stop_token stop = {};  // between two attempts
+    std::stop_token stop = {};                                // between two attempts
 };
 
 struct dispatch_counts {

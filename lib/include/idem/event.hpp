@@ -28,9 +28,9 @@ struct stamp {
 };
 
 // An immutable fact. Its content, which decides between `duplicate` and `id_conflict`, is stream,
-// type, schema_version, content_type, data and tags. Time, ids of other events and metadata are not
-// content: a redelivery may carry others. Text is UTF-8 without control characters; limits are in
-// limits.hpp.
+// type, schema_version, content_type, data, tags and data_subject. Time, ids of other events and
+// metadata are not content: a redelivery may carry others. Text is UTF-8 without control
+// characters; limits are in limits.hpp.
 struct event {
     uuid id = make_uuid_v7();  // names the event for ever; neither nil nor max
     std::string stream = {};
@@ -46,6 +46,12 @@ struct event {
     std::string correlation_id = {};     // of the conversation it belongs to; may be empty
     std::string causation_id = {};       // of what caused it; may be empty
     std::vector<std::pair<std::string, std::string>> metadata = {};  // free; order kept
+    // Whose data this is, by an identifier such as a customer number; empty: nobody's. The data is
+    // then kept sealed, and can be erased (erasure.hpp). Only the data is: this name and all other
+    // fields stay readable for ever, and must not tell anything personal.
+    std::string data_subject = {};
+    bool erased = false;  // its data was erased: there is none, and append asks for none
+    bool sealed = false;  // its data is not here, nor its key; append refuses it as a new event
 
     friend bool operator==(const event&, const event&) = default;
 };
@@ -85,6 +91,10 @@ public:
     std::pair<std::string_view, std::string_view> metadata(std::size_t index) const noexcept;
     std::optional<std::string_view> metadata(std::string_view key) const noexcept;
 
+    std::string_view data_subject() const noexcept;
+    bool erased() const noexcept;  // data() is empty: it was erased
+    bool sealed() const noexcept;  // data() is empty: its key is not in this copy of the store
+
     recorded_event to_owned() const;
 
     struct shown_payload;  // lib/src/log/record.hpp
@@ -97,8 +107,9 @@ private:
 };
 
 // The first field in which two events differ as content, in the order stream, type, schema_version,
-// content_type, data, tags; nullopt where the content is the same. JSON data is compared by value,
-// not by spelling (RFC 8785); integers beyond 2^53 are compared digit by digit.
+// content_type, data, tags, data_subject; data that is erased or sealed is not compared; nullopt
+// where the content is the same. JSON data is compared by value, not by spelling (RFC 8785);
+// integers beyond 2^53 are compared digit by digit.
 std::optional<std::string_view> first_difference(const event& a, const event& b);
 
 }  // namespace idem

@@ -17,6 +17,7 @@
 #include "idem/condition.hpp"
 #include "idem/consumers.hpp"
 #include "idem/effects.hpp"
+#include "idem/erasure.hpp"
 #include "idem/error.hpp"
 #include "idem/event.hpp"
 #include "idem/keyed_fold.hpp"
@@ -220,12 +221,23 @@ public:
         return detail::folding::run(*this, f, stream);
     }
 
+    // ---- erasure
+
+    // Erase the data of an event, or of all events of a data subject so far (erasure.hpp). On
+    // return the key is gone from the disk, and projections that have folded the data are stale.
+    // Throw not_found; invalid_input where an event was stored without a subject.
+    erasure erase(const uuid& id);
+    erasure erase_subject(std::string_view name);
+    // New events of an erased subject are refused until then. False: it was not erased.
+    bool readmit_subject(std::string_view name);
+    std::vector<subject_info> subjects() const;  // reads the whole log
+
     // ---- the whole
 
     store_stats stats() const;
 
     // Copies the store, in use or not, to a new folder: complete and verified, or not there at all.
-    void backup(const std::filesystem::path& target) const;
+    void backup(const std::filesystem::path& target, const backup_options& options = {}) const;
 
 private:
     friend struct detail::folding;

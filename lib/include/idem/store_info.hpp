@@ -62,6 +62,7 @@ struct store_stats {
     std::uint64_t streams = 0;
     std::uint64_t file_bytes = 0;  // on disk, free pages included
     std::uint64_t used_bytes = 0;  // in pages that hold data
+    std::uint64_t key_bytes = 0;   // of the file of keys of data subjects; 0: there is none
     std::uint64_t map_bytes = 0;
     std::uint32_t readers = 0;  // live read transactions, all processes
     std::uint32_t reader_slots = 0;

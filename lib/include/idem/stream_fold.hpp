@@ -64,7 +64,7 @@ struct folding {
             select.from_revision = snapshot->revision + 1;
         }
         from.read_upcast(select, view, [&](const event_view& e) {
-            result.value = f.apply(std::move(result.value), e);
+            if (!e.erased() && !e.sealed()) result.value = f.apply(std::move(result.value), e);
             result.revision = e.revision();
             ++replayed;
             return true;

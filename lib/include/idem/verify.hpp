@@ -25,6 +25,8 @@ namespace idem {
 //   stream_missing       an event is not in the index of streams
 //   tag_missing          a tag of an event is not in the index of tags
 //   type_head            the last position of a type is not the one that is kept
+//   seal_damaged         sealed data does not open with its key, or the file of keys is damaged
+//   key_left             data was erased, and the file of keys has its key
 //   revision_gap         a stream's revisions do not follow one another
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit
@@ -48,6 +50,8 @@ struct verify_options {
 
 struct verify_report {
     std::uint64_t events = 0;  // read and found sound
+    std::uint64_t erased = 0;  // of them, those whose data was erased
+    std::uint64_t sealed = 0;  // those whose data was not looked at: its key is not here
     std::vector<finding> findings;
     bool complete = true;  // false: stopped at findings_max
 

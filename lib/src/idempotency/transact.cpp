@@ -6,6 +6,7 @@
 #include "idem/error.hpp"
 #include "idempotency/effect_fold.hpp"
 #include "log/pass.hpp"
+#include "log/reader.hpp"
 #include "projection/snapshots.hpp"
 #include "schema/payload_reader.hpp"
 #include "schema/payloads.hpp"
@@ -17,7 +18,7 @@ std::optional<recorded_event> find_event(const open_log& log, const log_tables& 
                                          const uuid& id) {
     const auto position = log.known.find_id(id);
     if (!position) return std::nullopt;
-    return record_at(log.txn, tables, *position).to_owned();
+    return shown_at(log.txn, tables, *position);
 }
 
 // False: told to stop.

@@ -97,6 +97,16 @@ std::string rejection::message() const {
                 "anew",
                 index, text::shown(projection));
         case outcome::erased:
+            if (!field.empty()) {
+                return fmt::format(
+                    "event {}: the data of subject {} was erased, and new events of it are refused "
+                    "until it is readmitted (`idem erase STORE --readmit {}`)",
+                    index, text::shown(key), text::shown(key));
+            }
+            if (known.empty()) {
+                return fmt::format("event {}: it was erased before it came; it cannot come back",
+                                   index);
+            }
             return fmt::format(
                 "event {}: its id is known at position {}, and its data was erased; "
                 "it cannot come back",

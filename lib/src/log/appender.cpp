@@ -34,7 +34,8 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
       observers_(std::move(observers)),
       row_(std::move(row)),
       clock_(std::move(clock)),
-      derive_(std::move(derive)) {}
+      derive_(std::move(derive)),
+      subjects_(tables_.subjects) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
                                append_guard guard) {
@@ -71,6 +72,7 @@ append_result appender::wait_for(request& own) {
         if (!own.done.load(std::memory_order_acquire)) groups_.wait_while(groups);
     }
     if (own.fault) std::rethrow_exception(own.fault);
+    if (own.batch.erases()) tables_.subjects->complete_erasures();
     return std::move(own.result);
 }
 
@@ -133,6 +135,7 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
 void appender::commit(const group& requests) {
     bool is_step = true;  // of the index of tags, which a store of an older idem lacks
     while (is_step) is_step = !commit_once(requests);
+    subjects_.committed();
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;
     publish(tables_, added_);
@@ -148,10 +151,12 @@ bool appender::commit_once(const group& requests) {
         if (is_step) return;
         tags_given_up_ = !log.known.knows_tags();
         heads_.begin(log.head.position);
+        subjects_.begin();
         for (auto* observer : observers_) observer->begin(txn);
         for (request* r : requests) write_batch(log, *r);
         for (auto* observer : observers_) observer->finish(txn);
         keep_up(txn, tables_, log.known, added_);
+        subjects_.finish(txn);
     });
     return !is_step;
 }
@@ -190,7 +195,7 @@ bool appender::make_plan(const open_log& log, request& r) {
 
 // The fresh events of the batch are placed, and so are those that follow from them, which are the
 // batch's last then.
-decision appender::decide_on(open_log& log, request& r) const {
+decision appender::decide_on(open_log& log, request& r) {
     const auto differs = [this](const append_condition::row& expected) {
         return row_(expected.projection, expected.key) != expected.value;
     };
@@ -199,17 +204,25 @@ decision appender::decide_on(open_log& log, request& r) const {
         log.head = before;
         decision d = decide(log.known, tables_, heads_, added_.greatest, r.batch, r.condition,
                             differs, log.head.position);
+        refuse_erased(log, r, d);
+        place(r.batch, d, log.head);
+        return d;
+    };
+    const auto sealed = [&](decision d) {
+        if (d.fresh.empty() || !r.batch.has_sealed()) return d;
+        subjects_.seal(log.txn, r.batch, d);
+        log.head = before;
         place(r.batch, d, log.head);
         return d;
     };
     if (r.own == 0) r.own = r.batch.size();
     r.batch.shrink(r.own);  // to what it was, where the commit begins again
     decision d = decide_batch();
-    if (!derive_ || d.fresh.empty()) return d;
+    if (!derive_ || d.fresh.empty()) return sealed(std::move(d));
     const auto derived = derive_(log, views_of(r.batch, d));
-    if (derived.empty()) return d;
+    if (derived.empty()) return sealed(std::move(d));
     r.batch.extend(encoded_batch(derived, clock_.now()));
-    return decide_batch();
+    return sealed(decide_batch());
 }
 
 void appender::write_batch(open_log& log, request& r) {
@@ -246,8 +259,23 @@ void appender::write_batch(open_log& log, request& r) {
         added_.note(r.batch.view(i), given.position, tables_.indexes->tags);
         heads_.set(d.streams[n], r.batch.stream(i), given.revision);
     }
+    if (r.batch.erases()) {
+        subjects_.erase(log.txn, log.known, tables_, r.batch, d,
+                        [&](std::uint64_t first, std::string_view why) {
+                            for (auto* o : observers_) o->erased(log.txn, first, why);
+                        });
+    }
     r.result = std::move(d.result);
     if (r.result.accepted()) r.result.receipts.resize(r.own);
+}
+
+// Of what is new: what came after it was erased, or after its subject was.
+void appender::refuse_erased(open_log& log, const request& r, decision& d) {
+    if (d.fresh.empty() || (!r.batch.has_sealed() && !r.batch.erases())) return;
+    auto why = subjects_.refusal(log.txn, log.known, tables_, r.batch, d);
+    if (!why) return;
+    d = decision{};
+    d.result.rejection = std::move(why);
 }
 
 void appender::write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const {

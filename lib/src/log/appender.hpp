@@ -20,6 +20,7 @@
 #include "idem/condition.hpp"
 #include "log/decide.hpp"
 #include "log/record.hpp"
+#include "log/subject_writer.hpp"
 #include "storage/file_watch.hpp"
 #include "storage/storage.hpp"
 
@@ -44,6 +45,9 @@ public:
     virtual void batch(const open_log& log, std::span<const event_view> events) = 0;
     // Before the commit: write what was gathered.
     virtual void finish(storage::write_transaction& txn) = 0;
+    // Data was erased, of events from `first` on: what was made of it is not to be used any more.
+    virtual void erased(storage::write_transaction&, std::uint64_t /*first*/,
+                        std::string_view /*why*/) {}
 };
 
 // A row of a projection that is kept in step with the log, as of the last batch. Throws
@@ -114,8 +118,9 @@ private:
     bool commit_once(const group& requests);  // false: was one of several steps before
     static void check_guard(const open_log& log, const append_guard& guard);
     static bool make_plan(const open_log& log, request& r);
-    decision decide_on(open_log& log, request& r) const;
+    decision decide_on(open_log& log, request& r);
     void write_batch(open_log& log, request& r);
+    void refuse_erased(open_log& log, const request& r, decision& d);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
 
@@ -126,8 +131,9 @@ private:
     const read_row row_;
     const wall_clock clock_;
     const derive_events derive_;
-    stream_heads heads_;    // the leader's
-    indexed_events added_;  // and these
+    subject_writer subjects_;  // the leader's
+    stream_heads heads_;       // and these
+    indexed_events added_;
     bool tags_given_up_ = false;
 
     std::mutex mutex_;

@@ -71,6 +71,19 @@ void check_metadata(const event& e, std::size_t index) {
     }
 }
 
+void check_subject(const event& e, std::size_t index) {
+    check_name(e, index, "data_subject", e.data_subject, emptiness::allowed);
+    if (!e.data_subject.empty() && e.stream.starts_with('$')) {
+        refuse(e, index, "data_subject",
+               "is given, and streams that begin with $ are the store's own");
+    }
+    if ((e.erased || e.sealed) && !e.data.empty()) {
+        refuse(e, index, "data",
+               e.erased ? "is there, of an event that is erased"
+                        : "is there, of an event that is sealed");
+    }
+}
+
 void check_data(const event& e, std::size_t index) {
     if (e.data.size() > limits::event_bytes_max) refuse_size(e, index, e.data.size());
     if (e.data.empty() || !is_json_content_type(e.content_type)) return;
@@ -101,6 +114,7 @@ void check_event(const event& e, std::size_t index) {
     check_name(e, index, "correlation_id", e.correlation_id, emptiness::allowed);
     check_name(e, index, "causation_id", e.causation_id, emptiness::allowed);
     check_metadata(e, index);
+    check_subject(e, index);
     check_data(e, index);
 }
 

@@ -85,6 +85,8 @@ private:
         } else if (name == "position" || name == "revision" || name == "clock" ||
                    name == "origin" || name == "counter") {
             return;  // of the store it was exported from; this one assigns its own
+        } else if (type == json::kind::boolean && (name == "erased" || name == "sealed")) {
+            (name == "erased" ? event_.erased : event_.sealed) = raw == "true";
         } else if (name == "schemaversion") {
             take_schema_version(type, raw);
         } else {
@@ -115,6 +117,8 @@ private:
             event_.content_type = std::move(text);
         } else if (name == "correlationid") {
             event_.correlation_id = std::move(text);
+        } else if (name == "datasubject") {
+            event_.data_subject = std::move(text);
         } else if (name == "causationid") {
             event_.causation_id = std::move(text);
         } else if (name == "data_base64") {

@@ -12,7 +12,7 @@
 namespace idem {
 namespace {
 
-constexpr std::array<std::string_view, 20> taken_names = {"specversion",   "id",
+constexpr std::array<std::string_view, 23> taken_names = {"specversion",   "id",
                                                           "source",        "subject",
                                                           "type",          "time",
                                                           "tags",          "datacontenttype",
@@ -21,7 +21,9 @@ constexpr std::array<std::string_view, 20> taken_names = {"specversion",   "id",
                                                           "data",          "data_base64",
                                                           "metadata",      "position",
                                                           "revision",      "clock",
-                                                          "origin",        "counter"};
+                                                          "origin",        "counter",
+                                                          "datasubject",   "erased",
+                                                          "sealed"};
 
 // Attribute names are lower-case letters and digits (CloudEvents 1.0, "Naming conventions").
 bool can_be_attribute(std::string_view name) {
@@ -78,6 +80,9 @@ struct owned_access {
     stamp get_stamp() const { return e.stamp; }
     std::string_view correlation_id() const { return e.correlation_id; }
     std::string_view causation_id() const { return e.causation_id; }
+    std::string_view data_subject() const { return e.data_subject; }
+    bool erased() const { return e.erased; }
+    bool sealed() const { return e.sealed; }
     std::size_t tag_count() const { return e.tags.size(); }
     std::string_view tag(std::size_t i) const { return e.tags[i]; }
     std::size_t metadata_count() const { return e.metadata.size(); }
@@ -133,7 +138,9 @@ template <class Event>
 void print_data(printer& p, const Event& e, const std::optional<std::string>& json) {
     const std::string_view data = e.data();
     const std::string_view type = e.content_type();
-    if (json) {
+    if (e.erased() || e.sealed()) {
+        p.raw(e.erased() ? "erased" : "sealed", "true");
+    } else if (json) {
         p.raw("data", *json);
     } else if (is_json_content_type(type)) {
         if (!data.empty()) p.raw("data", data);
@@ -169,6 +176,7 @@ void print(std::string& out, const Event& e, const std::optional<std::string>& j
     }
     if (!e.correlation_id().empty()) p.text("correlationid", e.correlation_id());
     if (!e.causation_id().empty()) p.text("causationid", e.causation_id());
+    if (!e.data_subject().empty()) p.text("datasubject", e.data_subject());
     print_metadata(p, e);
     p.number("position", e.position());
     p.number("revision", e.revision());

@@ -31,10 +31,36 @@ rejection conflict(std::size_t index, std::string_view field, std::vector<receip
     return why;
 }
 
+// In place of a field that differs.
+constexpr std::string_view data_was_erased = "";
+
+// Compares with events that are kept sealed.
+class known_sealed {
+public:
+    known_sealed(const storage::transaction& txn, const std::shared_ptr<subject_store>& subjects)
+        : txn_(txn), subjects_(*subjects), unsealer_(subjects) {
+        unsealer_.begin();
+    }
+
+    std::optional<std::string_view> difference(const event_view& given, const event_view& kept) {
+        if (!subjects_.is_erased(txn_, kept)) {
+            return first_difference(given, unsealer_.show_alone(txn_, kept));
+        }
+        if (given.erased()) return std::nullopt;  // it says no more than is known
+        return data_was_erased;
+    }
+
+private:
+    const storage::transaction& txn_;
+    subject_store& subjects_;
+    unsealer unsealer_;
+};
+
 // Looks every id up. Known ones get their original receipt, fresh ones are listed; the first id
 // with other content rejects the batch.
-decision recognise(const index_view& known, const tiered_index& index, const uuid& greatest,
+decision recognise(const index_view& known, const log_tables& tables, const uuid& greatest,
                    const encoded_batch& batch) {
+    const tiered_index& index = tables.indexes->ids;
     const std::size_t size = batch.size();
     decision d;
     d.result.receipts.resize(size);
@@ -58,9 +84,15 @@ decision recognise(const index_view& known, const tiered_index& index, const uui
         differs = i;
         field = *difference;
     };
+    std::optional<known_sealed> sealed;
     known.find_ids(d.ids, ids, done, [&](std::size_t i, const event_view& e) {
         d.result.receipts[i] = {ids[i], outcome::duplicate, e.position(), e.revision()};
-        note(i, first_difference(batch.view(i), e));
+        if (record_reader::is_sealed(e)) {
+            if (!sealed) sealed.emplace(known.transaction(), tables.subjects);
+            note(i, sealed->difference(batch.view(i), e));
+        } else {
+            note(i, first_difference(batch.view(i), e));
+        }
     });
     for (std::uint32_t i = 0; i < size; ++i) {
         receipt& r = d.result.receipts[i];
@@ -76,6 +108,7 @@ decision recognise(const index_view& known, const tiered_index& index, const uui
         d.result.rejection = conflict(
             differs, field,
             repeats_its_own ? std::vector<receipt>() : std::vector{d.result.receipts[differs]});
+        if (field == data_was_erased) d.result.rejection->outcome = outcome::erased;
     }
     return d;
 }
@@ -192,10 +225,12 @@ std::optional<std::string_view> first_difference(const event_view& a, const even
     if (a.type() != b.type()) return "type";
     if (a.schema_version() != b.schema_version()) return "schema_version";
     if (a.content_type() != b.content_type()) return "content_type";
-    if (!same_data(a.content_type(), a.data(), b.data())) return "data";
+    const bool here = !a.erased() && !a.sealed() && !b.erased() && !b.sealed();
+    if (here && !same_data(a.content_type(), a.data(), b.data())) return "data";
     bool same_tags = a.tag_count() == b.tag_count();
     for (std::size_t i = 0; same_tags && i < a.tag_count(); ++i) same_tags = a.tag(i) == b.tag(i);
     if (!same_tags) return "tags";
+    if (a.data_subject() != b.data_subject()) return "data_subject";
     return std::nullopt;
 }
 
@@ -223,7 +258,7 @@ std::optional<append_result> answer_if_known(const index_view& known, const log_
     }
     uuid greatest;
     greatest.bytes.fill(0xff);
-    decision d = recognise(known, tables.indexes->ids, greatest, batch);
+    decision d = recognise(known, tables, greatest, batch);
     if (!d.fresh.empty()) return std::nullopt;
     return answer(d);
 }
@@ -231,7 +266,7 @@ std::optional<append_result> answer_if_known(const index_view& known, const log_
 decision decide(const index_view& known, const log_tables& tables, const stream_heads& heads,
                 const uuid& greatest, const encoded_batch& batch, const append_condition& condition,
                 const row_differs& differs, std::uint64_t head_position) {
-    decision d = recognise(known, tables.indexes->ids, greatest, batch);
+    decision d = recognise(known, tables, greatest, batch);
     if (!d.result.rejection && !condition.empty() && !d.fresh.empty()) {
         d.result.rejection = check_condition(known, d, condition, differs);
         if (d.result.rejection) d.result.rejection->index = d.fresh.front();

@@ -101,11 +101,13 @@ log_tables log_tables::open(storage::environment& env) {
     const storage::table log = required(log_name);
     const storage::table ids = required(ids_name);
     const storage::table streams = required(streams_name);
+    auto subjects = std::make_shared<subject_store>(env);
     const storage::read_transaction txn(env);
     return {log,
             std::make_shared<log_indexes>(ids, index::read_manifest(txn, ids), streams,
                                           index::read_manifest(txn, streams)),
-            {}};
+            {},
+            std::move(subjects)};
 }
 
 std::uint64_t head_of(const storage::transaction& txn, const log_tables& tables) {

@@ -20,6 +20,7 @@
 #include "index/view.hpp"
 #include "log/coverage.hpp"
 #include "log/record_cursor.hpp"
+#include "log/subjects.hpp"
 #include "log/tag_tail.hpp"
 #include "log/tag_view.hpp"
 #include "log/type_heads.hpp"
@@ -57,6 +58,7 @@ struct log_tables {
     storage::table log;  // position -> block of records
     std::shared_ptr<log_indexes> indexes;
     std::optional<tag_tables> tags = {};  // as far as they were there when they were looked for
+    std::shared_ptr<subject_store> subjects;
 
     static void create(storage::write_transaction& txn);
     // Throws not_a_store where a table is missing, corrupt where a manifest is damaged.
@@ -103,6 +105,7 @@ public:
     index_view(storage::write_transaction& txn, const log_tables& tables, indexed_events& added);
 
     std::uint64_t head() const noexcept { return head_; }
+    const storage::transaction& transaction() const noexcept { return *txn_; }
 
     std::optional<std::uint64_t> find_id(const uuid& id) const;
 

@@ -28,11 +28,32 @@ std::int64_t now_ns() {
         {.position = position});
 }
 
+// Shows what is sealed; costs a look at each event where nothing is.
+class shown_events {
+public:
+    shown_events(std::shared_ptr<subject_store> subjects, payload_arena* arena)
+        : unsealer_(std::move(subjects), arena), kept_(arena != nullptr) {}
+
+    void begin() noexcept { begun_ = false; }
+    event_view show(const storage::transaction& txn, const event_view& e) {
+        if (!record_reader::is_sealed(e)) return e;
+        if (!begun_) unsealer_.begin();
+        begun_ = true;
+        return kept_ ? unsealer_.show(txn, e) : unsealer_.show_alone(txn, e);
+    }
+
+private:
+    unsealer unsealer_;
+    const bool kept_;
+    bool begun_ = false;  // in this transaction
+};
+
 // Walks positions, in either direction.
 class range_pass final : public log_pass {
 public:
-    range_pass(const log_tables& tables, const query& select)
+    range_pass(const log_tables& tables, const query& select, payload_arena* arena)
         : tables_(tables),
+          shown_(tables.subjects, arena),
           select_(select),
           filters_(has_filter(select)),
           first_(std::max<std::uint64_t>(select.from, 1)) {
@@ -53,6 +74,7 @@ public:
         if (!forwards()) next_ = std::min(next_, end);
         record_cursor records(txn, tables_.log, storage::kept::no);
         read_slice slice;
+        shown_.begin();
         while (next_ >= first_ && next_ <= end) {
             const std::uint64_t position = next_;
             const auto record = records.at(position);
@@ -61,7 +83,7 @@ public:
             covered_ = position;
             next_ = forwards() ? position + 1 : position - 1;
             if (!filters_ || select_.matches(e)) {
-                if (!visit(e) || ++taken_ >= select_.limit) return false;
+                if (!visit(shown_.show(txn, e)) || ++taken_ >= select_.limit) return false;
             }
             if (slice.over()) return true;
         }
@@ -75,6 +97,7 @@ private:
     bool forwards() const { return select_.direction == direction::forwards; }
 
     const log_tables tables_;
+    shown_events shown_;
     const query select_;
     const bool filters_;
     const std::uint64_t first_;
@@ -85,10 +108,11 @@ private:
 // Walks the events that carry all of some tags through their index, in either direction.
 class tag_pass final : public log_pass {
 public:
-    tag_pass(const log_tables& tables, const query& select)
+    tag_pass(const log_tables& tables, const query& select, payload_arena* arena)
         : tables_(tables),
           select_(select),
-          scan_(tables, select),
+          shown_(tables.subjects, arena),
+          scan_(tables, select, arena),
           next_(forwards() ? std::max<std::uint64_t>(select.from, 1) : select.to) {
         covered_ = scan_.covered();
     }
@@ -137,6 +161,7 @@ private:
         for (const auto& tag : select_.tags) keys.push_back(tables_.indexes->tags.of(tag));
         record_cursor records(txn, tables_.log, storage::kept::no);
         read_slice slice;
+        shown_.begin();
         bool more = false;
         bool stopped = false;
         const tag_cursor::place start{known.tags().first_from(next_), next_};
@@ -145,7 +170,8 @@ private:
                       const event_view e = event_at(records, position);
                       covered_ = position;
                       next_ = forwards() ? position + 1 : position - 1;
-                      stopped = select_.matches(e) && (!visit(e) || ++taken_ >= select_.limit);
+                      stopped = select_.matches(e) &&
+                                (!visit(shown_.show(txn, e)) || ++taken_ >= select_.limit);
                       more = !stopped && slice.over();
                       return !stopped && !more;
                   });
@@ -155,6 +181,7 @@ private:
 
     log_tables tables_;
     const query select_;
+    shown_events shown_;
     range_pass scan_;
     bool scans_ = false;
     std::uint64_t next_;  // position
@@ -164,8 +191,9 @@ private:
 // Walks one stream through its index, in either direction.
 class stream_pass final : public log_pass {
 public:
-    stream_pass(const log_tables& tables, const query& select)
+    stream_pass(const log_tables& tables, const query& select, payload_arena* arena)
         : tables_(tables),
+          shown_(tables.subjects, arena),
           select_(select),
           next_(forwards() ? std::max<std::uint64_t>(select.from, 1) : select.to) {
         covered_ = forwards() ? next_ - 1 : select.to;
@@ -178,6 +206,7 @@ public:
         const index_view& known = writing ? *writing : own.emplace(txn, tables_);
         if (!started_ && !start(known)) return false;
         read_slice slice;
+        shown_.begin();
         bool more = false;  // in a later slice
         const auto step = [&](const event_view& e) {
             const bool beyond =
@@ -187,7 +216,9 @@ public:
             check_revision(e);
             covered_ = e.position();
             next_ = forwards() ? e.position() + 1 : e.position() - 1;
-            if (select_.matches(e) && (!visit(e) || ++taken_ >= select_.limit)) return false;
+            if (select_.matches(e) && (!visit(shown_.show(txn, e)) || ++taken_ >= select_.limit)) {
+                return false;
+            }
             more = slice.over() && next_ != 0;
             return !more && next_ != 0;
         };
@@ -229,6 +260,7 @@ private:
     }
 
     const log_tables tables_;
+    shown_events shown_;
     const query select_;
     bool started_ = false;
     std::uint64_t next_;                     // position
@@ -245,14 +277,15 @@ bool read_slice::over() {
     return events_ % 64 == 0 && now_ns() >= end_ns_;
 }
 
-std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select) {
-    if (select.stream) return std::make_unique<stream_pass>(tables, select);
+std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select,
+                                    payload_arena* arena) {
+    if (select.stream) return std::make_unique<stream_pass>(tables, select, arena);
     if (select.from_revision != 0) {
         throw error(errc::invalid_input, "from_revision selects within one stream: name the stream",
                     {.field = "from_revision"});
     }
-    if (!select.tags.empty()) return std::make_unique<tag_pass>(tables, select);
-    return std::make_unique<range_pass>(tables, select);
+    if (!select.tags.empty()) return std::make_unique<tag_pass>(tables, select, arena);
+    return std::make_unique<range_pass>(tables, select, arena);
 }
 
 }  // namespace idem

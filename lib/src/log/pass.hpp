@@ -39,6 +39,8 @@ protected:
     std::uint64_t covered_ = 0;
 };
 
-std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select);
+// Data that is sealed is shown. It is kept in `arena`, if that is given, else until the next event.
+std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select,
+                                    payload_arena* arena = nullptr);
 
 }  // namespace idem

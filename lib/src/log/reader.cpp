@@ -19,17 +19,26 @@ std::uint64_t log_reader::head() const {
     return head_of(txn, tables_);
 }
 
+recorded_event shown_at(const storage::transaction& txn, const log_tables& tables,
+                        std::uint64_t position) {
+    const event_view e = record_at(txn, tables, position);
+    if (!record_reader::is_sealed(e)) return e.to_owned();
+    unsealer sealed(tables.subjects);
+    sealed.begin();
+    return sealed.show(txn, e).to_owned();
+}
+
 std::optional<recorded_event> log_reader::find(const uuid& id) const {
     const storage::read_transaction txn(*env_);
     const auto position = index_view(txn, tables_).find_id(id);
     if (!position) return std::nullopt;
-    return record_at(txn, tables_, *position).to_owned();
+    return shown_at(txn, tables_, *position);
 }
 
 std::optional<recorded_event> log_reader::at(std::uint64_t position) const {
     const storage::read_transaction txn(*env_);
     if (position == 0 || position > head_of(txn, tables_)) return std::nullopt;
-    return record_at(txn, tables_, position).to_owned();
+    return shown_at(txn, tables_, position);
 }
 
 std::optional<stream_info> log_reader::find_stream(std::string_view stream) const {
@@ -104,6 +113,14 @@ std::vector<type_info> log_reader::types() const {
     std::vector<type_info> found;
     for (const auto& [type, events] : counts) found.push_back({type.first, type.second, events});
     return found;
+}
+
+void log_reader::read_sealed(
+    const std::function<void(const event_view&, const event_seal&)>& visit) const {
+    read({}, [&](const event_view& e) {
+        if (record_reader::is_sealed(e)) visit(e, record_reader::seal_of(e));
+        return true;
+    });
 }
 
 std::uint64_t log_reader::read(const query& select, const visit_event& visit) const {

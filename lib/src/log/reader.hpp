@@ -19,6 +19,10 @@ namespace idem {
 
 using visit_event = std::function<bool(const event_view&)>;  // false: stop
 
+// The event recorded at `position`, with its data where that is sealed.
+recorded_event shown_at(const storage::transaction& txn, const log_tables& tables,
+                        std::uint64_t position);
+
 // Any thread.
 class log_reader {
 public:
@@ -32,6 +36,8 @@ public:
     std::vector<stream_info> streams(std::string_view after, std::size_t limit) const;
     std::uint64_t count_streams() const;
     std::vector<type_info> types() const;
+    // The events that are sealed or erased.
+    void read_sealed(const std::function<void(const event_view&, const event_seal&)>& visit) const;
 
     // As the functions of idem::store of these names.
     std::uint64_t read(const query& select, const visit_event& visit) const;

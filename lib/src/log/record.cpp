@@ -60,14 +60,19 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<wire::Entry>>> metad
 
 void encode(flatbuffers::FlatBufferBuilder& builder, const event& e, timestamp now) {
     builder.Clear();
+    const auto data_subject = optional_text(builder, e.data_subject);
     const auto metadata = metadata_of(builder, e.metadata);
     const auto tags = tags_of(builder, e.tags);
     const auto causation = optional_text(builder, e.causation_id);
     const auto correlation = optional_text(builder, e.correlation_id);
     // A FlatBuffers payload is read in place too, and may hold 8-byte fields.
-    builder.ForceVectorAlignment(e.data.size(), 1, 8);
+    const bool here = !e.erased && !e.sealed;
+    const bool to_be_sealed = here && !e.data_subject.empty();
+    const std::string to_fill(to_be_sealed ? e.data.size() + seal::extra_bytes : 0, '\0');
+    const std::string& bytes = to_be_sealed ? to_fill : e.data;
+    builder.ForceVectorAlignment(bytes.size(), 1, 8);
     const auto data =
-        builder.CreateVector(reinterpret_cast<const std::uint8_t*>(e.data.data()), e.data.size());
+        builder.CreateVector(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     const auto content_type = e.content_type == json_content_type
                                   ? text_offset()
                                   : optional_text(builder, e.content_type);
@@ -86,6 +91,10 @@ void encode(flatbuffers::FlatBufferBuilder& builder, const event& e, timestamp n
     record.add_correlation_id(correlation);
     record.add_causation_id(causation);
     record.add_metadata(metadata);
+    record.add_data_subject(data_subject);
+    const auto state = here ? event_seal::state::sealed : event_seal::state::erased;
+    const wire::Seal seal(0, 0, to_wire(uuid::nil()), static_cast<std::uint64_t>(state));
+    if (to_be_sealed || !here) record.add_seal(&seal);
     builder.Finish(record.Finish());
 }
 
@@ -109,6 +118,7 @@ encoded_batch::encoded_batch(std::span<const event> events, timestamp now) {
         const std::size_t size = builder.GetSize() + checksum_bytes;
         assert(size % 8 == 0);
         if (size > limits::event_bytes_max) refuse_size(events[i], i, size);
+        note_subject(events[i], i, events.size());
         const std::size_t offset = buffer_.size();
         if (offset + size > limits::batch_bytes_max) {
             throw error(errc::invalid_input,
@@ -125,9 +135,39 @@ encoded_batch::encoded_batch(std::span<const event> events, timestamp now) {
     }
 }
 
+encoded_batch::~encoded_batch() = default;
+encoded_batch::encoded_batch(encoded_batch&&) noexcept = default;
+encoded_batch& encoded_batch::operator=(encoded_batch&&) noexcept = default;
+
+void encoded_batch::note_subject(const event& e, std::size_t index, std::size_t events) {
+    erases_ = erases_ || e.stream == erasures_stream;
+    const bool here = !e.erased && !e.sealed;
+    if (here && e.data_subject.empty()) return;
+    using payload = event_view::shown_payload;
+    if (sealed_.empty()) sealed_.resize(events);
+    sealed_event& sealed = sealed_[index];
+    sealed.to_be_sealed = here;
+    sealed.data = e.data;
+    sealed.shown = std::make_unique<payload>(payload{
+        sealed.data, e.content_type, std::max(e.schema_version, 1U),
+        here ? payload::kept::here : (e.erased ? payload::kept::erased : payload::kept::sealed)});
+}
+
 event_view encoded_batch::view(std::size_t index) const noexcept {
-    return record_reader::trusted(
+    const event_view e = record_reader::trusted(
         flatbuffers::GetRoot<wire::Event>(buffer_.data() + records_[index].offset));
+    if (sealed_.empty() || !sealed_[index].shown) return e;
+    return record_reader::with_payload(e, sealed_[index].shown.get());
+}
+
+void encoded_batch::seal(std::size_t index, const event_seal& seal, const seal::secret& key) {
+    const auto* record = wire::GetEvent(buffer_.data() + records_[index].offset);
+    auto* sealed = const_cast<wire::Seal*>(record->seal());
+    *sealed = wire::Seal(seal.subject_slot, seal.event_slot, to_wire(seal.key),
+                         static_cast<std::uint64_t>(seal.is));
+    auto* data = const_cast<flatbuffers::Vector<std::uint8_t>*>(record->data());
+    seal::close({reinterpret_cast<char*>(data->Data()), data->size()}, sealed_[index].data, key,
+                record_reader::associated_with(record_reader::trusted(record)));
 }
 
 std::string_view encoded_batch::stream(std::size_t index) const noexcept {
@@ -139,12 +179,14 @@ void encoded_batch::extend(const encoded_batch& by) {
         records_.push_back({buffer_.size() + added.offset, added.size, added.id});
     }
     buffer_ += by.buffer_;
+    if (!sealed_.empty()) sealed_.resize(records_.size());
 }
 
 void encoded_batch::shrink(std::size_t size) {
     if (size >= records_.size()) return;
     buffer_.resize(records_[size].offset);
     records_.resize(size);
+    if (!sealed_.empty()) sealed_.resize(size);
 }
 
 void encoded_batch::place(std::size_t index, std::uint64_t position, std::uint64_t revision,
@@ -231,6 +273,31 @@ void record_reader::prefetch(const event_view& e) noexcept {
     for (std::ptrdiff_t at = -64; at < 256; at += 64) __builtin_prefetch(table + at);
 }
 
+bool record_reader::is_sealed(const event_view& e) noexcept {
+    return as_event(e.record_).seal() != nullptr;
+}
+
+event_seal record_reader::seal_of(const event_view& e) noexcept {
+    const auto& seal = *as_event(e.record_).seal();
+    return {seal.subject_slot(), seal.event_slot(), from_wire(seal.key()),
+            static_cast<event_seal::state>(seal.state())};
+}
+
+std::string_view record_reader::sealed_data(const event_view& e) noexcept {
+    const auto* data = as_event(e.record_).data();
+    return {reinterpret_cast<const char*>(data->Data()), data->size()};
+}
+
+// The sealed data of one event is none of another's.
+std::string record_reader::associated_with(const event_view& e) {
+    const uuid id = e.id();
+    std::string bytes(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+    bytes += e.type();
+    bytes += '\0';
+    bytes += e.data_subject();
+    return bytes;
+}
+
 uuid event_view::id() const noexcept {
     return from_wire(as_event(record_).head()->id());
 }
@@ -302,6 +369,16 @@ std::optional<std::string_view> event_view::metadata(std::string_view key) const
     return std::nullopt;
 }
 
+std::string_view event_view::data_subject() const noexcept {
+    return text_of(as_event(record_).data_subject());
+}
+bool event_view::erased() const noexcept {
+    return shown_ && shown_->data_is == shown_payload::kept::erased;
+}
+bool event_view::sealed() const noexcept {
+    return shown_ && shown_->data_is == shown_payload::kept::sealed;
+}
+
 recorded_event event_view::to_owned() const {
     recorded_event e;
     e.id = id();
@@ -318,6 +395,9 @@ recorded_event event_view::to_owned() const {
         const auto [key, value] = metadata(i);
         e.metadata.emplace_back(key, value);
     }
+    e.data_subject = data_subject();
+    e.erased = erased();
+    e.sealed = sealed();
     e.position = position();
     e.revision = revision();
     e.stamp = stamp();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,8 +12,20 @@
 
 #include "base/clock.hpp"
 #include "idem/event.hpp"
+#include "log/seal.hpp"
 
 namespace idem {
+
+// What a record says of the seal on its data (schemas/event.fbs).
+struct event_seal {
+    enum class state : std::uint64_t { sealed = 1, erased = 2 };
+    std::uint64_t subject_slot = 0;
+    std::uint64_t event_slot = 0;
+    uuid key = uuid::nil();  // which key of the subject
+    state is = state::sealed;
+};
+
+inline constexpr std::string_view erasures_stream = "$erasures";
 
 // A batch of checked and encoded events, back to back in one buffer.
 class encoded_batch {
@@ -20,6 +33,9 @@ public:
     // Checks every event against limits and rules, in order; throws invalid_input naming the first
     // event and field that break one. Events without a time get `now`.
     explicit encoded_batch(std::span<const event> events, timestamp now = wall_clock().now());
+    ~encoded_batch();
+    encoded_batch(encoded_batch&&) noexcept;
+    encoded_batch& operator=(encoded_batch&&) noexcept;
 
     std::size_t size() const noexcept { return records_.size(); }
     std::size_t bytes() const noexcept { return buffer_.size(); }
@@ -36,13 +52,26 @@ public:
     void place(std::size_t index, std::uint64_t position, std::uint64_t revision, const stamp& s);
     std::string_view record(std::size_t index) const noexcept;
 
+    // Of events with a data subject; view() shows their data as it was given.
+    bool has_sealed() const noexcept;
+    bool is_to_be_sealed(std::size_t index) const noexcept;
+    // Seals the data under a key, before place(); may be repeated.
+    void seal(std::size_t index, const event_seal& seal, const seal::secret& key);
+    // Whether any event is one of the stream of erasures.
+    bool erases() const noexcept { return erases_; }
+
 private:
     struct slot {
         std::size_t offset;
         std::size_t size;
         uuid id;
     };
+    struct sealed_event;
+    void note_subject(const event& e, std::size_t index, std::size_t events);
+
     std::vector<slot> records_;
+    std::vector<sealed_event> sealed_;  // by index; empty where no event has a subject
+    bool erases_ = false;
     std::string buffer_;  // aligned to 16 by the allocator; each record's size is a multiple of 8
 };
 
@@ -51,7 +80,23 @@ struct event_view::shown_payload {
     std::string_view data;
     std::string_view content_type;
     std::uint32_t schema_version;
+    enum class kept : std::uint8_t { here, erased, sealed };
+    kept data_is = kept::here;
 };
+
+// What a batch remembers of an event that is sealed, or has no data.
+struct encoded_batch::sealed_event {
+    std::string data = {};  // as it was given
+    std::unique_ptr<event_view::shown_payload> shown = {};
+    bool to_be_sealed = false;
+};
+
+inline bool encoded_batch::has_sealed() const noexcept {
+    return !sealed_.empty();
+}
+inline bool encoded_batch::is_to_be_sealed(std::size_t index) const noexcept {
+    return has_sealed() && sealed_[index].to_be_sealed;
+}
 
 class record_reader {
 public:
@@ -71,6 +116,13 @@ public:
     static void prefetch(const event_view& e) noexcept;
 
     static event_view trusted(const void* root) noexcept { return event_view(root); }
+
+    // Whether the data of a record is not to be had from the record alone, and how it is sealed.
+    static bool is_sealed(const event_view& e) noexcept;
+    static event_seal seal_of(const event_view& e) noexcept;
+    static std::string_view sealed_data(const event_view& e) noexcept;
+    // What a seal holds together with the data.
+    static std::string associated_with(const event_view& e);
 
     // The same event with another payload, which must live as long as the view.
     static event_view with_payload(event_view e, const event_view::shown_payload* shown) noexcept {

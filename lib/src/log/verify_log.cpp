@@ -24,7 +24,11 @@ constexpr std::string_view merge_advice =
 class log_verifier {
 public:
     log_verifier(storage::environment& env, const log_tables& tables, finding_list& found)
-        : env_(env), tables_(tables.with_tags(env)), found_(found), tags_(env, tables_, found) {}
+        : env_(env),
+          tables_(tables.with_tags(env)),
+          found_(found),
+          tags_(env, tables_, found),
+          unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
         {
@@ -56,6 +60,7 @@ private:
     // follows was added since. In short transactions, so that a verification of a store in use does
     // not pin it.
     bool walk(const storage::transaction& txn) {
+        keys_begun_ = false;
         const index_view known(txn, tables_);
         storage::cursor cursor(txn, tables_.log);
         read_slice slice;
@@ -142,7 +147,30 @@ private:
             }
         }
         sound = tags_.check(known, e) && sound;
+        if (record_reader::is_sealed(e)) sound = check_seal(txn, e) && sound;
         if (sound) found_.count_event();
+    }
+
+    // That the data opens with its key, if that is here.
+    bool check_seal(const storage::transaction& txn, const event_view& e) {
+        try {
+            if (!keys_begun_) unsealer_.begin();
+            keys_begun_ = true;
+            const auto data = unsealer_.look(txn, e);
+            if (data == unsealer::kept::erased && unsealer_.is_key_left(e)) {
+                found_.add({"key_left", e.position(), to_string(e.id()),
+                            fmt::format("the data of the event at position {} was erased, and {} "
+                                        "has its key, as an old copy would; erase it again",
+                                        e.position(), tables_.subjects->keys().path().string())});
+                return false;
+            }
+            found_.count_data(data == unsealer::kept::erased, data == unsealer::kept::sealed);
+            return true;
+        } catch (const error& fault) {
+            if (fault.code() != errc::corrupt) throw;
+            found_.add({"seal_damaged", e.position(), to_string(e.id()), fault.what()});
+            return false;
+        }
     }
 
     // A record that an index names; a damaged one is told of in its own place.
@@ -258,6 +286,8 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
+    unsealer unsealer_;
+    bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;
     std::uint64_t blocks_ = 0;
     std::uint64_t next_ = 1;  // position that should come

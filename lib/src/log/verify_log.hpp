@@ -20,6 +20,11 @@ public:
     void add(finding f);
     bool full() const noexcept { return !report_.complete; }
     void count_event() noexcept { ++report_.events; }
+    void count_data(bool erased, bool sealed) noexcept {
+        report_.erased += erased ? 1 : 0;
+        report_.sealed += sealed ? 1 : 0;
+    }
+    std::uint64_t sealed_events() const noexcept { return report_.sealed; }
     void progress(std::uint64_t position, std::uint64_t head) const;
 
 private:

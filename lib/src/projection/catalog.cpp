@@ -54,6 +54,8 @@ projection_record decode(std::string_view key, std::string_view value) {
         }
     }
     record.registered = info.registered();
+    record.erased = text_of(info.erased());
+    record.erasures = info.erasures();
     return record;
 }
 
@@ -77,6 +79,7 @@ bool projection_record::skips(std::uint64_t position) const noexcept {
 }
 
 std::string staleness(const projection_record& kept, const projection_identity& wanted) {
+    if (!kept.erased.empty()) return kept.erased;
     if (!kept.fingerprinted && kept.version() == wanted.version) return {};
     return difference_between(kept.made_by, wanted);
 }
@@ -137,11 +140,13 @@ void write_projection(storage::write_transaction& txn, storage::table catalog, s
     const auto definition = builder.CreateString(record.definition);
     const auto failure = builder.CreateString(record.failure);
     const auto skipped = builder.CreateVector(skips);
+    const auto erased = record.erased.empty() ? flatbuffers::Offset<flatbuffers::String>()
+                                              : builder.CreateString(record.erased);
     builder.Finish(wire::CreateProjectionInfo(
         builder, name, record.version(), record.checkpoint, record.digest.high, record.digest.low,
         static_cast<std::uint8_t>(record.made_by.keys), record.order_insensitive, definition,
         record.failed_position, failure, skipped, record.registered, record.slot,
-        record.fingerprinted, code, reads, record.loading));
+        record.fingerprinted, code, reads, record.loading, erased, record.erasures));
     txn.put(catalog, key,
             {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
 }

@@ -34,6 +34,8 @@ struct projection_record {
     std::vector<skipped_event> skipped;  // by position; they are not applied
     std::uint64_t registered = 0;        // the highest of a name is its current version
     bool loading = false;                // of a rebuild: its rows are not all there yet
+    std::string erased;          // not empty: the rows hold data that was erased since, and why
+    std::uint64_t erasures = 0;  // of a rebuild: position of the last erasure when it began
 
     const std::string& name() const noexcept { return made_by.name; }
     std::uint32_t version() const noexcept { return made_by.version; }

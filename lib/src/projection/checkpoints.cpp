@@ -60,9 +60,12 @@ std::uint64_t checksum_of(const checkpoint& c) {
     return hash::of_bytes(text);
 }
 
-// Of what made the rows. A definition may change before its version is ever kept.
-std::string maker_of(const projection& p, const registered_schemas& known) {
-    return to_string(hash::of_row(fingerprint_of(identity_of(p, known)), p.definition));
+// Of what made the rows: the code, and the log as of the last erasure in it. A definition may
+// change before its version is ever kept.
+std::string maker_of(const projection& p, const registered_schemas& known, std::uint64_t erasures) {
+    std::string code = fingerprint_of(identity_of(p, known));
+    if (erasures != 0) code += fmt::format("\nerasures {}", erasures);
+    return to_string(hash::of_row(code, p.definition));
 }
 
 // Those whose entries are sound; the keys of the others, of no use and of no harm, go to `unsound`.
@@ -230,7 +233,7 @@ scratch_rows make_scratch_at(const event_source& source, const projection& p,
                              std::uint64_t position, unsigned threads, const watch_work& watch) {
     const auto known = source.schemas->get();
     const projection_identity identity = identity_of(p, *known);
-    const std::string fingerprint = maker_of(p, *known);
+    const std::string fingerprint = maker_of(p, *known, source.tables.subjects->last_erasure());
     projection_place place = make_scratch(p, identity);
     std::uint64_t start = 0;
     if (const auto kept = source.env->find_table(table_name)) {
@@ -346,6 +349,27 @@ void drop_checkpoints(storage::environment& env, std::string_view name, std::uin
     for (const auto& c : all) {
         if (c.info.name == name && c.info.version == version) drop(env, catalog, *kept, c);
     }
+}
+
+void drop_checkpoint_entries(storage::write_transaction& txn, storage::table catalog,
+                             std::uint64_t first) {
+    for (const auto& c : read_all(txn, catalog)) {
+        if (c.info.position >= first) txn.erase(catalog, c.key);
+    }
+}
+
+void clear_dropped_checkpoints(storage::environment& env) {
+    const auto kept = env.find_table(table_name);
+    const auto lock = storage::folder_lock::take(env.folder());
+    if (!kept || !lock) return;  // who keeps one at this time clears them
+    const auto catalog = env.find_table(catalog_name).value();
+    std::vector<std::uint32_t> left;
+    {
+        const storage::read_transaction txn(env);
+        std::uint32_t greatest = 0;
+        left = orphans(txn, *kept, read_all(txn, catalog), greatest);
+    }
+    for (const auto id : left) erase_rows(env, *kept, id);
 }
 
 }  // namespace idem

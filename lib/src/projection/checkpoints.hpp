@@ -45,4 +45,10 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
 
 void drop_checkpoints(storage::environment& env, std::string_view name, std::uint32_t version);
 
+// Those at or behind a position are not used any more; their rows go with the next that is kept,
+// or with clear_dropped_checkpoints().
+void drop_checkpoint_entries(storage::write_transaction& txn, storage::table catalog,
+                             std::uint64_t first);
+void clear_dropped_checkpoints(storage::environment& env);
+
 }  // namespace idem

@@ -166,9 +166,10 @@ private:
         const std::uint64_t last = std::min(last_, first + events_a_round - 1);
         if (first > last) return;
         finder sink(rows_, touched_[w]);
-        const auto pass = make_pass(source_.tables, {.from = first, .to = last});
+        const auto pass = make_pass(source_.tables, {.from = first, .to = last}, &arena);
         const auto visit = [&](const event_view& e) {
-            if (!handles(projection_, e.type()) || source_.record.skips(e.position())) return true;
+            if (!handles(projection_, e.type()) || e.erased() || e.sealed()) return true;
+            if (source_.record.skips(e.position())) return true;
             const event_view shown = source_.payloads ? source_.payloads->read(e, arena) : e;
             sink.begin(shown);
             projection_.keys_of(shown, sink);

@@ -8,7 +8,9 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "log/catalog.hpp"
+#include "projection/checkpoints.hpp"
 #include "projection/kept_state.hpp"
+#include "projection/snapshots.hpp"
 #include "storage/file_watch.hpp"
 
 namespace idem {
@@ -256,7 +258,7 @@ projection_info projection_set::describe(const projection_record& listed) const 
                          .order_insensitive = r.order_insensitive,
                          .definition = r.definition,
                          .failure = r.failure,
-                         .stale = {},
+                         .stale = r.erased,
                          .fingerprint = r.fingerprinted ? fingerprint_of(r.made_by) : "",
                          .reads = {},
                          .code = r.made_by.code,
@@ -276,7 +278,8 @@ std::vector<projection_info> projection_set::list() const {
     std::vector<projection_info> found;
     for (const auto& record : records) {
         found.push_back(describe(record));
-        if (found.back().current) found.back().stale = why_stale(record.name());
+        if (!found.back().current) continue;
+        if (auto why = why_stale(record.name()); !why.empty()) found.back().stale = std::move(why);
     }
     return found;
 }
@@ -290,7 +293,7 @@ std::optional<projection_info> projection_set::find(std::string_view name) const
     }
     if (!current) return std::nullopt;
     auto info = describe(*current);
-    info.stale = why_stale(name);
+    if (auto why = why_stale(name); !why.empty()) info.stale = std::move(why);
     return info;
 }
 
@@ -365,6 +368,26 @@ std::optional<std::string> projection_set::row(std::string_view projection,
                     {.field = "projection"});
     }
     return (*found)->row(key);
+}
+
+void projection_set::erased(storage::write_transaction& txn, std::uint64_t first,
+                            std::string_view why) {
+    for (projection_runner* r : taking_part_) {
+        if (r->record().checkpoint >= first) r->note_erased(why);
+    }
+    const storage::table catalog = txn.open_table(catalog_name);
+    for (auto& record : list_projections(txn, catalog)) {
+        const auto runs = [&](const projection_runner* r) {
+            return r->fold().name == record.name() && r->fold().version == record.version() &&
+                   r->record().checkpoint >= first;
+        };
+        const bool ran_here = std::any_of(taking_part_.begin(), taking_part_.end(), runs);
+        if (record.checkpoint < first && !ran_here) continue;
+        record.erased = why;
+        write_projection(txn, catalog, catalog_key(record.name(), record.version()), record);
+    }
+    drop_checkpoint_entries(txn, catalog, first);
+    drop_fold_snapshots(txn);
 }
 
 void projection_set::follow(const std::stop_token& stop) {

@@ -40,6 +40,8 @@ public:
     void begin(storage::write_transaction& txn) override;
     void batch(const open_log& log, std::span<const event_view> events) override;
     void finish(storage::write_transaction& txn) override;
+    void erased(storage::write_transaction& txn, std::uint64_t first,
+                std::string_view why) override;
 
     // Between begin() and finish(). Throws invalid_input where it does not run inline here.
     std::optional<std::string> row(std::string_view projection, std::string_view key) const;

@@ -44,6 +44,11 @@ std::vector<skipped_event> with_skips(std::vector<skipped_event> some,
     return some;
 }
 
+std::uint64_t last_erasure_now(subject_store& subjects) {
+    subjects.find_table();
+    return subjects.last_erasure();
+}
+
 class projection_rebuild {
 public:
     projection_rebuild(const event_source& source, const projection& p, unsigned threads,
@@ -53,6 +58,7 @@ public:
           fold_(p),
           known_(source.schemas->get()),
           identity_(identity_of(p, *known_)),
+          erasures_(last_erasure_now(*source.tables.subjects)),
           threads_(threads),
           options_(options),
           folder_(env_.folder() / rebuild_folder_name(p.name, p.version)),
@@ -68,7 +74,7 @@ private:
     // Not of other code, nor of another log.
     bool is_ours(const projection_record& record) const {
         return staleness(record, identity_).empty() && record.definition == fold_.definition &&
-               record.checkpoint <= head();
+               record.checkpoint <= head() && record.erasures == erasures_;
     }
     bool tell(phase now, std::uint64_t position, std::uint64_t whole) const {
         return !options_.progress || options_.progress({now, position, whole});
@@ -95,6 +101,7 @@ private:
     const projection& fold_;
     const std::shared_ptr<const registered_schemas> known_;
     const projection_identity identity_;
+    const std::uint64_t erasures_;  // position of the last one when this began
     const unsigned threads_;
     const rebuild_options& options_;
     const fs::path folder_;
@@ -207,7 +214,7 @@ void projection_rebuild::keep_skips(storage::environment& env, storage::table ca
 }
 
 bool projection_rebuild::replay_and_load(const std::shared_ptr<storage::environment>& scratch) {
-    const auto place = prepare_projection(scratch, fold_, identity_);
+    const auto place = prepare_projection(scratch, fold_, identity_, erasures_);
     keep_skips(*scratch, place->catalog, place->key);
     {
         runner_limits limits;
@@ -366,6 +373,11 @@ bool projection_rebuild::swap_step(projection_runner& runner) {
 }
 
 void projection_rebuild::put_in_place(storage::write_transaction& txn, projection_record record) {
+    if (source_.tables.subjects->last_erasure(txn) != erasures_) {
+        throw error(errc::stale,
+                    fmt::format("data was erased while projection {} was rebuilt; rebuild it again",
+                                versioned(fold_.name, fold_.version)));
+    }
     const auto current = current_projection(txn, catalog_, fold_.name);
     const std::string key = catalog_key(fold_.name, fold_.version);
     const auto before = read_projection(txn, catalog_, key);

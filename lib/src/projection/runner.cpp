@@ -35,7 +35,8 @@ bool same_description(const projection_record& record, const projection& p) {
 
 std::optional<projection_place> prepare_projection(const std::shared_ptr<storage::environment>& env,
                                                    const projection& p,
-                                                   const projection_identity& identity) {
+                                                   const projection_identity& identity,
+                                                   std::uint64_t erasures) {
     check_projection_name(p.name);
     const std::string key = catalog_key(p.name, p.version);
     const auto place_of = [&](storage::table catalog, const projection_record& record,
@@ -69,6 +70,7 @@ std::optional<projection_place> prepare_projection(const std::shared_ptr<storage
             if (txn.stats(rows).entries > 0) txn.clear_table(rows);
         }
         record.made_by = identity;
+        record.erasures = erasures;
         record.fingerprinted = true;
         record.order_insensitive = p.order_insensitive;
         record.definition = p.definition;
@@ -95,7 +97,8 @@ projection_runner::projection_runner(projection p, const registered_schemas& kno
 }
 
 void projection_runner::apply(const event_view& e) {
-    if (!handles(projection_, e.type()) || record_.skips(e.position())) return;
+    if (!handles(projection_, e.type()) || e.erased() || e.sealed()) return;
+    if (record_.skips(e.position())) return;
     const auto failed = [&](std::string_view cause) {
         return error(errc::handler_failed,
                      fmt::format("projection {} failed on event {} ({}) at position {}: {}",
@@ -177,6 +180,7 @@ bool projection_runner::enough(time_point end, std::uint64_t position) {
 }
 
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
+    erasures_ = source_.tables.subjects->last_erasure();
     if (projection_.keys_of) {
         if (auto slice = gather_keyed(to)) return std::move(*slice);
         cache_.clear();
@@ -244,13 +248,22 @@ void projection_runner::write(storage::write_transaction& txn, projection_record
     written_ = std::move(next);
 }
 
+// Whether the rows that were gathered may hold data that was erased meanwhile.
+bool projection_runner::was_erased_since(const storage::write_transaction& txn) const {
+    return source_.env == place_.env && source_.tables.subjects->last_erasure(txn) != erasures_;
+}
+
+void projection_runner::note_erased(std::string_view why) {
+    record_.erased = loaded_.erased = why;
+}
+
 bool projection_runner::commit(const slice_result& slice) {
     bool ours = true;
     storage::write(*place_.env, [&](storage::write_transaction& txn) {
         const auto current = read_projection(txn, place_.catalog, place_.key);
         ours = current && current->checkpoint == record_.checkpoint &&
                current->digest == record_.digest && current->slot == place_.slot &&
-               staleness(*current, identity_).empty();
+               staleness(*current, identity_).empty() && !was_erased_since(txn);
         if (!ours) return;
         projection_record next = *current;
         next.checkpoint = slice.checkpoint;
@@ -264,6 +277,7 @@ bool projection_runner::commit(const slice_result& slice) {
         place_.env->watch().announce_commit();
     } else {
         cache_.clear();
+        source_.tables.subjects->find_table();  // another process may have made it
     }
     return ours;
 }

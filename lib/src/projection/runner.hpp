@@ -40,7 +40,8 @@ struct projection_place {
 // Nullopt where the current rows of that name were made by other code.
 std::optional<projection_place> prepare_projection(const std::shared_ptr<storage::environment>& env,
                                                    const projection& p,
-                                                   const projection_identity& identity);
+                                                   const projection_identity& identity,
+                                                   std::uint64_t erasures = 0);
 
 // How much is gathered between two commits.
 struct runner_limits {
@@ -98,6 +99,7 @@ public:
     // where it rests.
     std::optional<std::string> row(std::string_view key);
     const projection_record& record() const noexcept { return record_; }  // after finish()
+    void note_erased(std::string_view why);  // between the same: the rows are stale
 
     // Whether rows that the fold made now would still be its own.
     bool is_current(const registered_schemas& known) const {
@@ -133,6 +135,7 @@ private:
     std::optional<slice_result> gather_keyed(std::uint64_t to);
     slice_result gather_in_order(std::uint64_t to);
     bool commit(const slice_result& slice);
+    bool was_erased_since(const storage::write_transaction& txn) const;
     void write(storage::write_transaction& txn, projection_record next);
 
     projection projection_;
@@ -156,6 +159,7 @@ private:
     projection_record record_;       // as it is to become
     projection_record written_;      // as it was left, on disk if that transaction was committed
     std::uint64_t batch_start_ = 0;  // checkpoint before the last apply_batch()
+    std::uint64_t erasures_ = 0;     // position of the last one before rows were gathered
     bool finished_ = false;          // between finish() and the next begin()
 };
 

@@ -37,6 +37,10 @@ std::optional<fold_snapshot> decode(std::string_view value, std::string_view str
 
 }  // namespace
 
+void drop_fold_snapshots(storage::write_transaction& txn) {
+    txn.clear_table(txn.open_table(snapshots_name));
+}
+
 std::string snapshot_name(const stream_fold_view& f, const registered_schemas& known) {
     if (f.reads.empty()) return f.name;
     projection p;

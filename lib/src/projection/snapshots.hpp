@@ -29,4 +29,7 @@ std::optional<fold_snapshot> load_fold_snapshot(const storage::transaction& txn,
 void save_fold_snapshot(storage::environment& env, std::string_view name, std::uint32_t version,
                         std::string_view stream, const fold_snapshot& snapshot);
 
+// All of them: none is to hold data that was erased.
+void drop_fold_snapshots(storage::write_transaction& txn);
+
 }  // namespace idem

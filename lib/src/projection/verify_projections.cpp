@@ -85,7 +85,8 @@ void verify_projections(const std::shared_ptr<storage::environment>& env, const 
             options.projections.begin(), options.projections.end(), [&](const projection& p) {
                 return p.name == record->name() && p.version == record->version();
             });
-        if (given != options.projections.end()) {
+        // Without keys a replay would not see what the rows were made of.
+        if (given != options.projections.end() && found.sealed_events() == 0) {
             compare_with_replay(source, *given, *record, found);
         }
     }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "base/text.hpp"
@@ -12,35 +11,6 @@
 #include "log/record.hpp"
 
 namespace idem {
-
-char* payload_arena::allocate(std::size_t bytes) {
-    bytes = (bytes + 15) / 16 * 16;
-    if (bytes > chunk_bytes / 4) {
-        return large_.emplace_back(std::make_unique_for_overwrite<char[]>(bytes)).get();
-    }
-    if (chunk_ == chunks_.size() || used_ + bytes > chunk_bytes) {
-        if (chunk_ < chunks_.size()) ++chunk_;
-        used_ = 0;
-    }
-    if (chunk_ == chunks_.size()) {
-        chunks_.push_back(std::make_unique_for_overwrite<char[]>(chunk_bytes));
-    }
-    char* const place = chunks_[chunk_].get() + used_;
-    used_ += bytes;
-    return place;
-}
-
-std::string_view payload_arena::keep(std::string_view bytes) {
-    char* const place = allocate(bytes.size());
-    std::memcpy(place, bytes.data(), bytes.size());
-    return {place, bytes.size()};
-}
-
-void payload_arena::clear() noexcept {
-    large_.clear();
-    chunk_ = 0;
-    used_ = 0;
-}
 
 // One event on its way.
 struct payload_reader::state {
@@ -78,6 +48,7 @@ std::uint32_t payload_reader::target_of(std::string_view type) const noexcept {
 }
 
 event_view payload_reader::read(const event_view& e, payload_arena& arena) const {
+    if (e.erased() || e.sealed()) return e;  // there is nothing to read
     const std::string_view type = e.type();
     const std::string_view content_type = e.content_type();
     const bool flatbuffers = content_type == flatbuffers_content_type;

@@ -2,7 +2,6 @@
 // JSON where it asks for that. Lazily, one event at a time; the log stays as it is.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,24 +11,10 @@
 
 #include "idem/event.hpp"
 #include "idem/projection.hpp"
+#include "log/payload_arena.hpp"
 #include "schema/registry.hpp"
 
 namespace idem {
-
-// Memory of payloads that are not in the log. Views into it are valid until clear().
-class payload_arena {
-public:
-    char* allocate(std::size_t bytes);  // at a multiple of 16
-    std::string_view keep(std::string_view bytes);
-    void clear() noexcept;
-
-private:
-    static constexpr std::size_t chunk_bytes = 64 << 10;
-    std::vector<std::unique_ptr<char[]>> chunks_;
-    std::vector<std::unique_ptr<char[]>> large_;
-    std::size_t chunk_ = 0;  // in use
-    std::size_t used_ = 0;   // of it
-};
 
 // What is known and the registrations among events that are about to be appended; `known` itself
 // where there are none.

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "log/content.hpp"
+#include "log/record.hpp"
 
 namespace idem {
 namespace {
@@ -136,7 +137,8 @@ append_payloads::append_payloads(schema_registry::knowledge known, std::span<con
 bool append_payloads::needs_a_look() const noexcept {
     if (!known_->empty()) return true;
     return std::any_of(given_.begin(), given_.end(), [](const event& e) {
-        return is_reserved(e.stream) || e.content_type == flatbuffers_content_type;
+        return (is_reserved(e.stream) && e.stream != erasures_stream) ||
+               e.content_type == flatbuffers_content_type;
     });
 }
 
@@ -146,7 +148,9 @@ void append_payloads::resolve_each(const check_reserved& reserved) {
     for (std::size_t i = 0; i < changed_.size(); ++i) {
         event& e = changed_[i];
         try {
-            if (is_reserved(e.stream) && e.stream != schemas_stream) {
+            if (e.stream == erasures_stream || e.erased || e.sealed) {
+                if (e.schema_version == 0) e.schema_version = 1;  // there is no data to look at
+            } else if (is_reserved(e.stream) && e.stream != schemas_stream) {
                 if (e.schema_version == 0) e.schema_version = 1;
                 if (const auto why = reserved(e)) throw unfit{"stream", *why};
             } else if (is_reserved(e.stream)) {

@@ -40,10 +40,12 @@ std::optional<schema> schema_set::find(std::string_view type, std::uint32_t vers
 }
 
 std::optional<std::string> schema_set::to_json(const event_view& e) const {
+    if (e.erased() || e.sealed()) return std::nullopt;
     return print(*from_, e.type(), e.schema_version(), e.content_type(), e.data());
 }
 
 std::optional<std::string> schema_set::to_json(const event& e) const {
+    if (e.erased || e.sealed) return std::nullopt;
     return print(*from_, e.type, e.schema_version, e.content_type, e.data);
 }
 
