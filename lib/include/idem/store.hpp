@@ -63,7 +63,7 @@ public:
     // for keys().once().
     key_answer once(const key_scope& scope, std::string_view key, const request& asked,
                     const idem::keys::command& work, const key_options& options = {});
-    idem::keys keys();  // lives as long as the store
+    idem::keys keys();    // lives as long as the store
     idem::sagas sagas();  // likewise
 
     // ---- read
