@@ -66,7 +66,7 @@ void measure_effects(const settings& s, report& r) {
             {.limit = s.single_events / 4});
         const double rate_done = static_cast<double>(counts.done) / watch.seconds();
         r.add({"effects done, each answer on disk: against commits of one event",
-               rate_done / single.without, 0.7, false, rates(rate_done, single.without)});
+               rate_done / single.without, 0.5, false, rates(rate_done, single.without)});
     }
     for (const char* name : {"with.idem", "without.idem"}) {
         std::filesystem::remove_all(s.folder / name);

@@ -143,8 +143,8 @@ TEST_CASE("a program that outlives its lease is killed, and so are those it has 
     const store_of_effects s;
     const auto id = s.declare(1, s.mail());
     // Waits for itself: only a kill ends it.
-    const auto counts =
-        s.dispatch("mkfifo " + (s.folder / "f") + "; cat < " + (s.folder / "f"), {"--lease", "1"});
+    const std::string fifo = s.folder / "fifo";
+    const auto counts = s.dispatch("mkfifo " + fifo + "; cat < " + fifo, {"--lease", "1"});
     CHECK(counts.at("failed") == "1");
     CHECK(s.show(id).at("reason").find("killed") != std::string::npos);
     CHECK(s.run({"dispatch", "--exec", "true", "--lease", "0"}).exit_code == 2);

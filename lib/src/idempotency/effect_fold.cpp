@@ -133,11 +133,7 @@ private:
     effect_row& row_;
 };
 
-}  // namespace
-
-std::optional<std::string> effect_fold::fault_of(std::string_view type,
-                                                 std::string_view data) const {
-    const json::object_reader from(data);
+std::optional<std::string> fault_in(std::string_view type, const json::object_reader& from) {
     if (type == swept_type) {
         if (from.number("until") && from.number("limit")) return std::nullopt;
         return "has no numbers until and limit";
@@ -157,11 +153,18 @@ std::optional<std::string> effect_fold::fault_of(std::string_view type,
     return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<std::string> effect_fold::fault_of(std::string_view type,
+                                                 std::string_view data) const {
+    return fault_in(type, json::object_reader(data));
+}
+
 void effect_fold::apply(const event_view& e, reserved_rows& rows) const {
-    if (fault_of(e.type(), e.data())) return;
     const std::string data(e.data());  // what is written moves what is read in place
     const std::string type(e.type());
     const json::object_reader from(data);
+    if (fault_in(type, from)) return;
     if (type == swept_type) {
         const sweep_until bounds{*from.number("until"), *from.number("limit")};
         for (const auto& id : find_swept_effects(rows, bounds)) forget_effect(rows, id);
