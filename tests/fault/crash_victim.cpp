@@ -5,6 +5,8 @@
 //     crash_victim STORE fill FIRST         appends numbered events, 1,000 at a time
 //     crash_victim STORE catch-up           catches the projection up, over and over
 //     crash_victim STORE race COUNT         appends the events 0..COUNT-1
+//     crash_victim STORE once COUNT         runs the work of COUNT keys, from 16 threads
+//     crash_victim STORE claim COUNT        claims COUNT keys and completes what it was granted
 //     crash_victim STORE deliver COUNT AT   appends the events 0..COUNT-1, 1,000 at a time, from AT
 //                                           on and then those before
 //     crash_victim STORE trickle FIRST      appends numbered events, a few at a time, with pauses
@@ -15,7 +17,8 @@
 // `rebuild` prints "PHASE POSITION WHOLE" for each progress, and "done" at its end. What it has
 // appended it prints once the append has returned: "NUMBER POSITION" for each event
 // (`fill`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME POSITION";
-// `deliver` "FIRST APPENDED", how many of a batch were new.
+// `deliver` "FIRST APPENDED", how many of a batch were new; `once` and `claim` "KEY ran" for each
+// key whose work it did, and `once` "KEY RESULT" for each answer.
 #include <poll.h>
 #include <unistd.h>
 
@@ -85,6 +88,39 @@ void rebuild(idem::store& store, std::uint32_t version, bool make_current, std::
     say("done\n");
 }
 
+// The result tells who did the work.
+void race_once(idem::store& store, std::uint64_t keys) {
+    std::vector<std::thread> threads;
+    for (int n = 0; n < 16; ++n) {
+        threads.emplace_back([&store, keys, n] {
+            const std::string name = std::to_string(::getpid()) + "/" + std::to_string(n);
+            for (std::uint64_t i = 0; i < keys; ++i) {
+                const auto answer =
+                    store.once({"owner", "work"}, std::to_string(i), {}, [&](idem::transaction& t) {
+                        idem::event e;  // of another id in each run
+                        e.stream = "work-" + std::to_string(i);
+                        e.type = "Worked";
+                        e.data = "{}";
+                        t.append(std::move(e));
+                        return name;
+                    });
+                if (answer.completed() && !answer.replayed) say(std::to_string(i) + " ran\n");
+                say(std::to_string(i) + " " + answer.result + "\n");
+            }
+        });
+    }
+    for (auto& t : threads) t.join();
+}
+
+void race_claims(idem::store& store, std::uint64_t keys) {
+    for (std::uint64_t i = 0; i < keys; ++i) {
+        auto answer = store.keys().claim({"owner", "claim"}, std::to_string(i), {}, {});
+        if (!answer.lease) continue;
+        say(std::to_string(i) + " ran\n");
+        if (!answer.lease->complete("done").completed()) std::_Exit(3);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -122,6 +158,10 @@ int main(int argc, char** argv) {
             say(std::to_string(i) + " " + std::string(to_string(r.outcome)) + " " +
                 std::to_string(r.position) + "\n");
         }
+    } else if (what == "once") {
+        race_once(store, std::stoull(argv[3]));
+    } else if (what == "claim") {
+        race_claims(store, std::stoull(argv[3]));
     } else if (what == "deliver") {
         const std::uint64_t count = std::stoull(argv[3]);
         const std::uint64_t at = std::stoull(argv[4]);
