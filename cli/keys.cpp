@@ -184,7 +184,7 @@ int run(const keys_sweep_options& options, session& s) {
         sum.forgotten += step.forgotten;
         sum.more = step.more;
         // Those who append keep the writer for most of the time.
-        constexpr int rest = 3;
+        constexpr int rest = 4;
         if (options.all && sum.more) {
             std::this_thread::sleep_for(rest * (std::chrono::steady_clock::now() - start));
         }

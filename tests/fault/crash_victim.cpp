@@ -5,6 +5,8 @@
 //     crash_victim STORE fill FIRST         appends numbered events, 1,000 at a time
 //     crash_victim STORE catch-up           catches the projection up, over and over
 //     crash_victim STORE race COUNT         appends the events 0..COUNT-1
+//     crash_victim STORE once COUNT         runs the work of COUNT keys, from 16 threads
+//     crash_victim STORE claim COUNT        claims COUNT keys and completes what it was granted
 //     crash_victim STORE deliver COUNT AT   appends the events 0..COUNT-1, 1,000 at a time, from AT
 //                                           on and then those before
 //     crash_victim STORE decide COUNT FIRST makes COUNT decisions, in order and each unless
@@ -35,10 +37,11 @@
 //
 // `rebuild` prints "PHASE POSITION WHOLE" for each progress, and "done" at its end. What it has
 // appended it prints once the append has returned: "NUMBER POSITION" for each event
-// (`fill`, `tag`, `trickle`: for the last of each batch), in one write a batch; `race` "NUMBER OUTCOME
-// POSITION"; `decide` "NUMBER OUTCOME POSITION", the latter of the event or of the match; `deliver`
-// "FIRST APPENDED", how many of a batch were new; `consume` "POSITION" for each batch that it
-// begins, and "done"; `ingest` "POSITION" for each that was accepted.
+// (`fill`, `tag`, `trickle`: for the last of each batch), in one write a batch; `race` "NUMBER
+// OUTCOME POSITION"; `decide` "NUMBER OUTCOME POSITION", the latter of the event or of the match;
+// `deliver` "FIRST APPENDED", how many of a batch were new; `consume` "POSITION" for each batch
+// that it begins, and "done"; `ingest` "POSITION" for each that was accepted; `once` and `claim`
+// "KEY ran" for each key whose work it did, and `once` "KEY RESULT" for each answer.
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -193,53 +196,87 @@ void append_until(idem::store& store, std::uint64_t number, std::uint64_t batche
         say(std::to_string(number - 1) + " " + std::to_string(last.position) + "\n");
     }
     say("done\n");
-void consume(idem::store& store) {
-    store.consumers().run(
-        "c",
-        [](const idem::consumer_batch& batch, std::vector<idem::event>& produced) {
-            say(std::to_string(batch.covered) + "\n");
-            return count_streams(batch, produced);
-        },
-        {.wait = false});
-    say("done\n");
-}
-
-void die_at(idem::store& store, std::string_view when) {
-    const auto batch = store.consumers().next("c");
-    if (batch.events.empty()) return;
-    std::vector<idem::event> produced;
-    const auto state = count_streams(batch, produced);
-    if (when == "after") store.consumers().advance(batch, state, produced);
-    ::raise(SIGKILL);
-}
-
-void ingest(idem::store& store, std::uint64_t count) {
-    for (;;) {
-        const auto source = store.consumers().find_source("source");
-        const std::uint64_t last = source ? *source->position : 0;
-        if (last == count) return;
-        const idem::event e = numbered_event(last + 1);
-        const idem::ingest_options options =
-            source ? idem::ingest_options{.after = last} : idem::ingest_options{};
-        const auto answer = store.consumers().ingest("source", last + 1, std::span(&e, 1), options);
-        if (answer.outcome != idem::ingest_outcome::accepted) continue;
-        say(std::to_string(last + 1) + "\n");
+    void consume(idem::store & store) {
+        store.consumers().run(
+            "c",
+            [](const idem::consumer_batch& batch, std::vector<idem::event>& produced) {
+                say(std::to_string(batch.covered) + "\n");
+                return count_streams(batch, produced);
+            },
+            {.wait = false});
+        say("done\n");
     }
-}
 
-// What works on the consumers of the store. False: it is something else.
-bool work_on_consumers(idem::store& store, std::string_view what, char** argv) {
-    if (what == "consume") {
-        consume(store);
-    } else if (what == "die-at") {
-        die_at(store, argv[3]);
-    } else if (what == "ingest") {
-        ingest(store, std::stoull(argv[3]));
-    } else {
-        return false;
+    void die_at(idem::store & store, std::string_view when) {
+        const auto batch = store.consumers().next("c");
+        if (batch.events.empty()) return;
+        std::vector<idem::event> produced;
+        const auto state = count_streams(batch, produced);
+        if (when == "after") store.consumers().advance(batch, state, produced);
+        ::raise(SIGKILL);
     }
-    return true;
-}
+
+    void ingest(idem::store & store, std::uint64_t count) {
+        for (;;) {
+            const auto source = store.consumers().find_source("source");
+            const std::uint64_t last = source ? *source->position : 0;
+            if (last == count) return;
+            const idem::event e = numbered_event(last + 1);
+            const idem::ingest_options options =
+                source ? idem::ingest_options{.after = last} : idem::ingest_options{};
+            const auto answer =
+                store.consumers().ingest("source", last + 1, std::span(&e, 1), options);
+            if (answer.outcome != idem::ingest_outcome::accepted) continue;
+            say(std::to_string(last + 1) + "\n");
+        }
+    }
+
+    // What works on the consumers of the store. False: it is something else.
+    bool work_on_consumers(idem::store & store, std::string_view what, char** argv) {
+        if (what == "consume") {
+            consume(store);
+        } else if (what == "die-at") {
+            die_at(store, argv[3]);
+        } else if (what == "ingest") {
+            ingest(store, std::stoull(argv[3]));
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    // The result tells who did the work.
+    void race_once(idem::store & store, std::uint64_t keys) {
+        std::vector<std::thread> threads;
+        for (int n = 0; n < 16; ++n) {
+            threads.emplace_back([&store, keys, n] {
+                const std::string name = std::to_string(::getpid()) + "/" + std::to_string(n);
+                for (std::uint64_t i = 0; i < keys; ++i) {
+                    const auto answer = store.once({"owner", "work"}, std::to_string(i), {},
+                                                   [&](idem::transaction& t) {
+                                                       idem::event e;  // of another id in each run
+                                                       e.stream = "work-" + std::to_string(i);
+                                                       e.type = "Worked";
+                                                       e.data = "{}";
+                                                       t.append(std::move(e));
+                                                       return name;
+                                                   });
+                    if (answer.completed() && !answer.replayed) say(std::to_string(i) + " ran\n");
+                    say(std::to_string(i) + " " + answer.result + "\n");
+                }
+            });
+        }
+        for (auto& t : threads) t.join();
+    }
+
+    void race_claims(idem::store & store, std::uint64_t keys) {
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            auto answer = store.keys().claim({"owner", "claim"}, std::to_string(i), {}, {});
+            if (!answer.lease) continue;
+            say(std::to_string(i) + " ran\n");
+            if (!answer.lease->complete("done").completed()) std::_Exit(3);
+        }
+    }
 
 }  // namespace
 
@@ -299,6 +336,10 @@ int main(int argc, char** argv) {
             say(std::to_string(i) + " " + std::string(to_string(r.outcome)) + " " +
                 std::to_string(r.position) + "\n");
         }
+    } else if (what == "once") {
+        race_once(store, std::stoull(argv[3]));
+    } else if (what == "claim") {
+        race_claims(store, std::stoull(argv[3]));
     } else if (what == "deliver") {
         const std::uint64_t count = std::stoull(argv[3]);
         const std::uint64_t at = std::stoull(argv[4]);

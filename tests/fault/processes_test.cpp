@@ -77,3 +77,56 @@ TEST_CASE("two processes deliver the same events while the indexes are written a
     const auto report = idem::verify(path);
     for (const auto& f : report.findings) FAIL_CHECK(f.kind << ": " << f.message);
 }
+
+TEST_CASE("16 threads of each of two processes race the same keys: the work of each ran once") {
+    constexpr std::uint64_t keys = 25;
+    const scratch_folder folder;
+    const std::string path = folder / "s.idem";
+    victim_process one({path, "once", std::to_string(keys)});
+    victim_process two({path, "once", std::to_string(keys)});
+    one.read_to_end();
+    two.read_to_end();
+    CHECK(one.wait() == 0);
+    CHECK(two.wait() == 0);
+    std::map<std::uint64_t, std::uint64_t> ran;
+    std::map<std::uint64_t, std::string> results;
+    std::uint64_t answers = 0;
+    std::istringstream lines(one.lines() + two.lines());
+    std::string what;
+    for (std::uint64_t key = 0; lines >> key >> what;) {
+        if (what == "ran") {
+            ++ran[key];
+        } else {
+            ++answers;
+            CHECK(results.emplace(key, what).first->second == what);
+        }
+    }
+    CHECK(answers == 2 * 16 * keys);
+    CHECK(ran.size() == keys);
+    idem::store store(path);
+    for (std::uint64_t key = 0; key < keys; ++key) {
+        CHECK(ran[key] == 1);
+        CHECK(store.find_stream("work-" + std::to_string(key))->last_revision == 0);
+    }
+    CHECK(store.head() == 2 * keys);
+    CHECK(idem::verify(path).sound());
+}
+
+TEST_CASE("two processes race the same claims: one gets each lease") {
+    constexpr std::uint64_t keys = 200;
+    const scratch_folder folder;
+    const std::string path = folder / "s.idem";
+    victim_process one({path, "claim", std::to_string(keys)});
+    victim_process two({path, "claim", std::to_string(keys)});
+    one.read_to_end();
+    two.read_to_end();
+    CHECK(one.wait() == 0);
+    CHECK(two.wait() == 0);
+    std::map<std::uint64_t, std::uint64_t> ran;
+    std::istringstream lines(one.lines() + two.lines());
+    std::string what;
+    for (std::uint64_t key = 0; lines >> key >> what;) ++ran[key];
+    CHECK(ran.size() == keys);
+    for (const auto& [key, times] : ran) CHECK(times == 1);
+    CHECK(idem::store(path).keys().stats().completed == keys);
+}

@@ -149,8 +149,7 @@ public:
 
     // Lets go of what has expired, a bounded step at a time. A key is never taken for a new one:
     // its hash stays, unless the key is a UUIDv7, whose own time then tells that it is too old.
-    // A step keeps all writers waiting: who repeats it rests between, some times as long as it
-    // took.
+    // A step keeps all writers waiting: who repeats it rests between, longer than it took.
     sweep_result sweep(const sweep_options& options = {});
     key_stats stats() const;
 

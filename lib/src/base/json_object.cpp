@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -68,14 +69,21 @@ object_writer& object_writer::bytes(std::string_view name, std::string_view valu
 
 object_reader::object_reader(std::string_view json) {
     if (check(json) || kind_of(json) != kind::object) return;
+    constexpr std::size_t usual = 16;
+    members_.reserve(usual);
     each_member(json, [this](std::string_view name, kind type, std::string_view raw) {
-        members_.emplace(name, value{type, raw});
+        members_.push_back({std::string(name), type, raw});
     });
 }
 
-const object_reader::value* object_reader::find(std::string_view name, kind type) const {
-    const auto found = members_.find(name);
-    return found == members_.end() || found->second.type != type ? nullptr : &found->second;
+const object_reader::member* object_reader::find(std::string_view name) const {
+    const auto found = std::find_if(members_.begin(), members_.end(),
+                                    [name](const member& m) { return m.name == name; });
+    return found == members_.end() ? nullptr : &*found;
+}
+const object_reader::member* object_reader::find(std::string_view name, kind type) const {
+    const auto* const found = find(name);
+    return found && found->type == type ? found : nullptr;
 }
 
 std::optional<std::string> object_reader::text(std::string_view name) const {
@@ -101,8 +109,8 @@ std::optional<std::string> object_reader::bytes(std::string_view name) const {
     return encoded ? text::decode_base64(*encoded) : std::nullopt;
 }
 std::optional<std::string_view> object_reader::raw(std::string_view name) const {
-    const auto found = members_.find(name);
-    return found == members_.end() ? std::nullopt : std::optional(found->second.raw);
+    const auto* const found = find(name);
+    return found ? std::optional(found->raw) : std::nullopt;
 }
 
 }  // namespace idem::json

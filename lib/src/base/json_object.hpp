@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.hpp"
 
@@ -44,12 +44,14 @@ public:
     std::optional<std::string_view> raw(std::string_view name) const;
 
 private:
-    struct value {
+    struct member {
+        std::string name;
         kind type;
         std::string_view raw;
     };
-    const value* find(std::string_view name, kind type) const;
-    std::map<std::string, value, std::less<>> members_;
+    const member* find(std::string_view name) const;
+    const member* find(std::string_view name, kind type) const;
+    std::vector<member> members_;  // a map would cost more than it finds: there are some ten
 };
 
 }  // namespace idem::json

@@ -154,10 +154,7 @@ constexpr std::array<std::string_view, 9> key_types = {
     "idem.KeyInDoubt", "idem.KeyDied",     "idem.KeyResumed"};
 constexpr std::string_view swept_type = "idem.KeysSwept";
 
-}  // namespace
-
-std::optional<std::string> key_fold::fault_of(std::string_view type, std::string_view data) const {
-    const json::object_reader from(data);
+std::optional<std::string> fault_in(std::string_view type, const json::object_reader& from) {
     if (type == swept_type) {
         const auto limit = from.number("limit").value_or(0);
         if (from.number("until") && limit >= 1 && limit <= sweep_limit_max) return std::nullopt;
@@ -173,11 +170,17 @@ std::optional<std::string> key_fold::fault_of(std::string_view type, std::string
     return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<std::string> key_fold::fault_of(std::string_view type, std::string_view data) const {
+    return fault_in(type, json::object_reader(data));
+}
+
 void key_fold::apply(const event_view& e, reserved_rows& rows) const {
-    if (fault_of(e.type(), e.data())) return;
     const std::string data(e.data());  // what is written moves what is read in place
     const std::string type(e.type());
     const json::object_reader from(data);
+    if (fault_in(type, from)) return;
     if (type == swept_type) {
         const sweep_bounds bounds{*from.number("until"), *from.number("limit"),
                                   from.number("result_bytes_max")};

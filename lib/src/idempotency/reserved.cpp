@@ -16,8 +16,9 @@ namespace {
 
 // Of the fold that made the rows; 0: there are none.
 std::uint32_t version_kept(const storage::transaction& txn, storage::table table) {
-    const auto entry = txn.get(table, reserved_info_key);
-    return entry ? unpack<wire::FoldInfo>(*entry).version : 0;
+    const auto entry = txn.peek(table, reserved_info_key);
+    if (!entry) return 0;
+    return unpack<wire::FoldInfo>(*entry).version;
 }
 
 }  // namespace
