@@ -2,7 +2,7 @@
 //
 //     idem_bench                      # 10 M events, some minutes; most of them are the peers'
 //     idem_bench --quick              # 500,000 events, under a minute
-//     idem_bench --only rebuild       # flat, rising, single, reading or rebuild
+//     idem_bench --only rebuild       # flat, rising, single, reading, sealed or rebuild
 //     TMPDIR=/data idem_bench --events 30000000 --json figures.jsonl
 //     idem_bench --lines 1000000 > lines.jsonl          # for import.sh
 //     servers.sh idem_bench --compare build/compare     # every store, one axis at a time, plots
@@ -26,6 +26,7 @@ constexpr struct {
              {"rising", bench::measure_rising},
              {"single", bench::measure_single},
              {"reading", bench::measure_reading},
+             {"sealed", bench::measure_sealed},
              {"rebuild", bench::measure_rebuild}};
 
 bool is_part(std::string_view name) {

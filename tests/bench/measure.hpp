@@ -60,6 +60,7 @@ void measure_flat_cost(const settings& s, report& r);  // version 4 ids, against
 void measure_single(const settings& s, report& r);     // commits of one event
 void measure_rising(const settings& s, report& r);     // version 7 ids, against the bare log
 void measure_reading(const settings& s, report& r);    // scan and catch-up
+void measure_sealed(const settings& s, report& r);     // events of data subjects, against plain
 void measure_rebuild(const settings& s, report& r);    // of typed events, whole
 
 }  // namespace bench
