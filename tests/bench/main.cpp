@@ -26,7 +26,7 @@ constexpr struct {
              {"single", bench::measure_single},        {"reading", bench::measure_reading},
              {"condition", bench::measure_conditions}, {"keys", bench::measure_keys},
              {"effects", bench::measure_effects},      {"sagas", bench::measure_sagas},
-             {"rebuild", bench::measure_rebuild}};
+             {"sealed", bench::measure_sealed},        {"rebuild", bench::measure_rebuild}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -67,12 +67,12 @@ int main(int argc, char** argv) {
         } else if (option == "--compare" && i + 1 < argc) {
             compared = argv[++i];
         } else {
-            fmt::print(
-                stderr,
-                "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
-                "       idem_bench [--events N] --compare FOLDER\n"
-                "       idem_bench --lines N\n"
-                "parts: flat, rising, single, reading, condition, keys, effects, sagas, rebuild\n");
+            fmt::print(stderr,
+                       "usage: idem_bench [--quick] [--events N] [--only PART] [--json FILE]\n"
+                       "       idem_bench [--events N] --compare FOLDER\n"
+                       "       idem_bench --lines N\n"
+                       "parts: flat, rising, single, reading, condition, keys, effects, sagas, "
+                       "sealed, rebuild\n");
             return option == "--help" ? 0 : 2;
         }
     }

@@ -32,4 +32,9 @@ struct query {
     bool matches(const event_view& event) const noexcept;  // all but range, direction and limit
 };
 
+struct event_page {
+    std::vector<recorded_event> events = {};
+    std::optional<query> next = {};  // nullopt: nothing is left at this time
+};
+
 }  // namespace idem

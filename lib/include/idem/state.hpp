@@ -5,12 +5,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "idem/codec.hpp"
+#include "idem/event.hpp"
 
 namespace idem {
 
@@ -83,6 +85,10 @@ struct row_difference {
     std::optional<std::string_view> before;  // nullopt: the row was added
     std::optional<std::string_view> after;   // nullopt: the row was removed
 };
+
+// False: stop.
+using visit_trace =
+    std::function<bool(const event_view* event, std::span<const row_difference> rows)>;
 
 struct difference_count {
     std::uint64_t added = 0;

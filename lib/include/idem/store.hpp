@@ -62,14 +62,14 @@ public:
     // thrown, and nothing is appended.
     append_result transact(const std::function<void(transaction&)>& decide);
 
-    // Runs the work of an idempotency key once, and answers with what it gave for ever after. Short
-    // for keys().once().
+    // ---- commands, and what follows from them; what is returned lives as long as the store
+
+    idem::keys keys();
     key_answer once(const key_scope& scope, std::string_view key, const request& asked,
-                    const idem::keys::command& work, const key_options& options = {});
-    idem::keys keys();        // lives as long as the store
-    idem::effects effects();  // likewise
+                    const idem::keys::command& work, const key_options& options = {});  // of keys()
+    idem::effects effects();
     void run(const effect_rule& rule);
-    idem::sagas sagas();  // likewise
+    idem::sagas sagas();
     idem::consumers consumers();
 
     // ---- read
@@ -98,11 +98,8 @@ public:
     }
 
     // The events selected as copies, at most `select.limit` and about 4 MiB; for callers that do
-    // slow work between. `next` continues where it ended; nullopt: nothing is left at this time.
-    struct page {
-        std::vector<recorded_event> events;
-        std::optional<query> next;
-    };
+    // slow work between. `next` continues where it ended.
+    using page = event_page;
     page read_page(const query& select) const;
 
     // Reads what is selected, then waits for more, whoever appends it, until `visit` returns false
@@ -211,8 +208,6 @@ public:
 
     // Replays event by event behind `from`, and tells of each the rows that it has changed; before
     // that, in parts and without an event, the rows as of `from`. `visit` may return false to stop.
-    using visit_trace =
-        std::function<bool(const event_view* event, std::span<const row_difference> rows)>;
     void trace(const projection& p, std::uint64_t from, const visit_trace& visit) const;
 
     // Folds one stream up to its last event.

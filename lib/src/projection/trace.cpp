@@ -11,7 +11,7 @@ namespace idem {
 namespace {
 
 // The rows as they are, told in parts. False: stopped.
-bool tell_rows(const projection_place& place, const store::visit_trace& visit) {
+bool tell_rows(const projection_place& place, const visit_trace& visit) {
     constexpr std::size_t part = 1000;
     const storage::read_transaction txn(*place.env);
     storage::cursor cursor(txn, place.rows);
@@ -28,7 +28,7 @@ bool tell_rows(const projection_place& place, const store::visit_trace& visit) {
 }  // namespace
 
 void trace_events(const event_source& source, const projection& p, std::uint64_t from,
-                  unsigned threads, const store::visit_trace& visit) {
+                  unsigned threads, const visit_trace& visit) {
     const auto start = find_scratch_at(source, p, from, threads);
     if (!tell_rows(start.place, visit)) return;
     projection in_order = p;

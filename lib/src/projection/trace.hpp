@@ -8,6 +8,6 @@ namespace idem {
 
 // As store::trace().
 void trace_events(const event_source& source, const projection& p, std::uint64_t from,
-                  unsigned threads, const store::visit_trace& visit);
+                  unsigned threads, const visit_trace& visit);
 
 }  // namespace idem
