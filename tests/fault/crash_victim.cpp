@@ -196,87 +196,88 @@ void append_until(idem::store& store, std::uint64_t number, std::uint64_t batche
         say(std::to_string(number - 1) + " " + std::to_string(last.position) + "\n");
     }
     say("done\n");
-    void consume(idem::store & store) {
-        store.consumers().run(
-            "c",
-            [](const idem::consumer_batch& batch, std::vector<idem::event>& produced) {
-                say(std::to_string(batch.covered) + "\n");
-                return count_streams(batch, produced);
-            },
-            {.wait = false});
-        say("done\n");
-    }
+}
 
-    void die_at(idem::store & store, std::string_view when) {
-        const auto batch = store.consumers().next("c");
-        if (batch.events.empty()) return;
-        std::vector<idem::event> produced;
-        const auto state = count_streams(batch, produced);
-        if (when == "after") store.consumers().advance(batch, state, produced);
-        ::raise(SIGKILL);
-    }
+void consume(idem::store& store) {
+    store.consumers().run(
+        "c",
+        [](const idem::consumer_batch& batch, std::vector<idem::event>& produced) {
+            say(std::to_string(batch.covered) + "\n");
+            return count_streams(batch, produced);
+        },
+        {.wait = false});
+    say("done\n");
+}
 
-    void ingest(idem::store & store, std::uint64_t count) {
-        for (;;) {
-            const auto source = store.consumers().find_source("source");
-            const std::uint64_t last = source ? *source->position : 0;
-            if (last == count) return;
-            const idem::event e = numbered_event(last + 1);
-            const idem::ingest_options options =
-                source ? idem::ingest_options{.after = last} : idem::ingest_options{};
-            const auto answer =
-                store.consumers().ingest("source", last + 1, std::span(&e, 1), options);
-            if (answer.outcome != idem::ingest_outcome::accepted) continue;
-            say(std::to_string(last + 1) + "\n");
-        }
-    }
+void die_at(idem::store& store, std::string_view when) {
+    const auto batch = store.consumers().next("c");
+    if (batch.events.empty()) return;
+    std::vector<idem::event> produced;
+    const auto state = count_streams(batch, produced);
+    if (when == "after") store.consumers().advance(batch, state, produced);
+    ::raise(SIGKILL);
+}
 
-    // What works on the consumers of the store. False: it is something else.
-    bool work_on_consumers(idem::store & store, std::string_view what, char** argv) {
-        if (what == "consume") {
-            consume(store);
-        } else if (what == "die-at") {
-            die_at(store, argv[3]);
-        } else if (what == "ingest") {
-            ingest(store, std::stoull(argv[3]));
-        } else {
-            return false;
-        }
-        return true;
+void ingest(idem::store& store, std::uint64_t count) {
+    for (;;) {
+        const auto source = store.consumers().find_source("source");
+        const std::uint64_t last = source ? *source->position : 0;
+        if (last == count) return;
+        const idem::event e = numbered_event(last + 1);
+        const idem::ingest_options options =
+            source ? idem::ingest_options{.after = last} : idem::ingest_options{};
+        const auto answer = store.consumers().ingest("source", last + 1, std::span(&e, 1), options);
+        if (answer.outcome != idem::ingest_outcome::accepted) continue;
+        say(std::to_string(last + 1) + "\n");
     }
+}
 
-    // The result tells who did the work.
-    void race_once(idem::store & store, std::uint64_t keys) {
-        std::vector<std::thread> threads;
-        for (int n = 0; n < 16; ++n) {
-            threads.emplace_back([&store, keys, n] {
-                const std::string name = std::to_string(::getpid()) + "/" + std::to_string(n);
-                for (std::uint64_t i = 0; i < keys; ++i) {
-                    const auto answer = store.once({"owner", "work"}, std::to_string(i), {},
-                                                   [&](idem::transaction& t) {
-                                                       idem::event e;  // of another id in each run
-                                                       e.stream = "work-" + std::to_string(i);
-                                                       e.type = "Worked";
-                                                       e.data = "{}";
-                                                       t.append(std::move(e));
-                                                       return name;
-                                                   });
-                    if (answer.completed() && !answer.replayed) say(std::to_string(i) + " ran\n");
-                    say(std::to_string(i) + " " + answer.result + "\n");
-                }
-            });
-        }
-        for (auto& t : threads) t.join();
+// What works on the consumers of the store. False: it is something else.
+bool work_on_consumers(idem::store& store, std::string_view what, char** argv) {
+    if (what == "consume") {
+        consume(store);
+    } else if (what == "die-at") {
+        die_at(store, argv[3]);
+    } else if (what == "ingest") {
+        ingest(store, std::stoull(argv[3]));
+    } else {
+        return false;
     }
+    return true;
+}
 
-    void race_claims(idem::store & store, std::uint64_t keys) {
-        for (std::uint64_t i = 0; i < keys; ++i) {
-            auto answer = store.keys().claim({"owner", "claim"}, std::to_string(i), {}, {});
-            if (!answer.lease) continue;
-            say(std::to_string(i) + " ran\n");
-            if (!answer.lease->complete("done").completed()) std::_Exit(3);
-        }
+// The result tells who did the work.
+void race_once(idem::store& store, std::uint64_t keys) {
+    std::vector<std::thread> threads;
+    for (int n = 0; n < 16; ++n) {
+        threads.emplace_back([&store, keys, n] {
+            const std::string name = std::to_string(::getpid()) + "/" + std::to_string(n);
+            for (std::uint64_t i = 0; i < keys; ++i) {
+                const auto answer =
+                    store.once({"owner", "work"}, std::to_string(i), {}, [&](idem::transaction& t) {
+                        idem::event e;  // of another id in each run
+                        e.stream = "work-" + std::to_string(i);
+                        e.type = "Worked";
+                        e.data = "{}";
+                        t.append(std::move(e));
+                        return name;
+                    });
+                if (answer.completed() && !answer.replayed) say(std::to_string(i) + " ran\n");
+                say(std::to_string(i) + " " + answer.result + "\n");
+            }
+        });
     }
+    for (auto& t : threads) t.join();
+}
+
+void race_claims(idem::store& store, std::uint64_t keys) {
+    for (std::uint64_t i = 0; i < keys; ++i) {
+        auto answer = store.keys().claim({"owner", "claim"}, std::to_string(i), {}, {});
+        if (!answer.lease) continue;
+        say(std::to_string(i) + " ran\n");
+        if (!answer.lease->complete("done").completed()) std::_Exit(3);
+    }
+}
 
 }  // namespace
 

@@ -1,4 +1,12 @@
-// Rebuilding a projection beside the rows that are in use.
+// Rebuilding a projection beside the rows that are in use: store::rebuild().
+//
+// The log is folded anew in a folder inside the store's, and the rows are swapped in one commit:
+// readers see the old rows or the new, appends go on. What a crash or a stop leaves is taken up by
+// the next rebuild of the same projection; one at a time of a name and version (busy). At the first
+// event that fails it stops with handler_failed, the old rows untouched, and the next one starts
+// anew; events that were skipped in the rows of the same code stay skipped. The version before is
+// kept until it is dropped; rows of the same version are replaced. The projection need not run
+// before; where it rested as stale, it runs from then on.
 #pragma once
 
 #include <chrono>

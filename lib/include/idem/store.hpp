@@ -151,13 +151,7 @@ public:
     // Lets one that stands on a failing event go on behind it; the catalog keeps the record.
     void skip_failed_event(std::string_view name, std::string_view reason);
 
-    // Folds the log anew beside the rows that are kept, in a folder inside the store's, and swaps
-    // in one commit: readers see the old rows or the new, appends go on. What a crash or a stop
-    // leaves is taken up by the next rebuild of the same projection; one at a time of a name and
-    // version (busy). At the first event that fails it stops with handler_failed, the old rows
-    // untouched, and the next one starts anew. The version before is kept until it is dropped; rows
-    // of the same version are replaced. Need not run here before; where it rested as stale, it runs
-    // from then on.
+    // Folds the log anew beside the rows that are kept, and swaps in one commit (rebuild.hpp).
     rebuild_result rebuild(const projection& p, const rebuild_options& options = {});
 
     // Makes another kept version the current one; with the projection that it is of, brought up to

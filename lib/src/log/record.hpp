@@ -121,6 +121,10 @@ public:
     static bool is_sealed(const event_view& e) noexcept;
     static event_seal seal_of(const event_view& e) noexcept;
     static std::string_view sealed_data(const event_view& e) noexcept;
+    // Of an event as it is shown: whether it was erased, or its key is not here.
+    static bool has_no_data(const event_view& e) noexcept {
+        return e.shown_ != nullptr && (e.erased() || e.sealed());
+    }
     // What a seal holds together with the data.
     static std::string associated_with(const event_view& e);
 

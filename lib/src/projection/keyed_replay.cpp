@@ -168,7 +168,7 @@ private:
         finder sink(rows_, touched_[w]);
         const auto pass = make_pass(source_.tables, {.from = first, .to = last}, &arena);
         const auto visit = [&](const event_view& e) {
-            if (!handles(projection_, e.type()) || e.erased() || e.sealed()) return true;
+            if (!handles(projection_, e.type()) || record_reader::has_no_data(e)) return true;
             if (source_.record.skips(e.position())) return true;
             const event_view shown = source_.payloads ? source_.payloads->read(e, arena) : e;
             sink.begin(shown);

@@ -97,7 +97,7 @@ projection_runner::projection_runner(projection p, const registered_schemas& kno
 }
 
 void projection_runner::apply(const event_view& e) {
-    if (!handles(projection_, e.type()) || e.erased() || e.sealed()) return;
+    if (!handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
     if (record_.skips(e.position())) return;
     const auto failed = [&](std::string_view cause) {
         return error(errc::handler_failed,

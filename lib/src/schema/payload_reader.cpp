@@ -48,7 +48,7 @@ std::uint32_t payload_reader::target_of(std::string_view type) const noexcept {
 }
 
 event_view payload_reader::read(const event_view& e, payload_arena& arena) const {
-    if (e.erased() || e.sealed()) return e;  // there is nothing to read
+    if (record_reader::has_no_data(e)) return e;
     const std::string_view type = e.type();
     const std::string_view content_type = e.content_type();
     const bool flatbuffers = content_type == flatbuffers_content_type;
