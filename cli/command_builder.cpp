@@ -26,18 +26,6 @@ void command_builder::add_group(const char* name, const char* description, const
         ->require_subcommand(1);
 }
 
-// Whether one of its own commands was named. What is too much for that one CLI11 would hand to this
-// one, where nobody looks.
-bool command_builder::is_for_inner(const CLI::App& command) {
-    if (command.get_subcommands().empty()) return false;
-    for (const CLI::Option* option : command.get_options()) {
-        if (option->get_positional() && option->count() > 0) {
-            throw CLI::ExtrasError(option->results());
-        }
-    }
-    return true;
-}
-
 // CLI11 would take an empty value for none at all, and an option that guards would guard nothing.
 void command_builder::refuse_empty_values(CLI::App& command) {
     for (CLI::Option* option : command.get_options()) {

@@ -19,15 +19,14 @@ public:
     command_builder(CLI::App& app, session& s, std::function<int()>& chosen)
         : app_(app), session_(s), chosen_(chosen) {}
 
-    // The name may be of two words: a command of a group, or of a command with its own.
+    // The name may be of two words: a command of a group.
     template <class Options, class Declare>
     void add(const char* name, const char* description, const char* examples, Declare declare) {
         const auto options = std::make_shared<Options>();
         CLI::App* const command = add_command(name, description, examples);
         declare(*command, *options);
         refuse_empty_values(*command);
-        command->parse_complete_callback([command, &chosen = chosen_, &s = session_, options] {
-            if (is_for_inner(*command)) return;
+        command->parse_complete_callback([&chosen = chosen_, &s = session_, options] {
             chosen = [&s, options] { return run(*options, s); };
         });
     }
@@ -36,7 +35,6 @@ public:
 private:
     CLI::App* add_command(const std::string& name, const char* description, const char* examples);
     static void refuse_empty_values(CLI::App& command);
-    static bool is_for_inner(const CLI::App& command);
 
     CLI::App& app_;
     session& session_;

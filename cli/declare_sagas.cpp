@@ -15,14 +15,16 @@ CLI::Option* add_reason(CLI::App& c, std::string& reason) {
 }  // namespace
 
 void declare_saga_commands(command_builder& to) {
+    to.add_group("sagas", "List the sagas of a store, and look after those that stand still.",
+                 "  idem sagas list shop.idem --state stuck      those that wait for a person\n"
+                 "  idem sagas show shop.idem order-7            its steps\n"
+                 "  idem sagas resume shop.idem order-7          try again what it is stuck at");
     to.add<sagas_options>(
-        "sagas", "List the sagas of a store, and look after those that stand still.",
-        "  idem sagas shop.idem                    all of them\n"
-        "  idem sagas shop.idem --state stuck      those that wait for a person\n"
-        "  idem sagas show shop.idem order-7       its steps\n"
-        "  idem sagas resume shop.idem order-7     try again what it is stuck at",
+        "sagas list", "List the sagas of a store.",
+        "  idem sagas list shop.idem                    all of them\n"
+        "  idem sagas list shop.idem --state stuck      those that wait for a person",
         [](CLI::App& c, sagas_options& o) {
-            c.add_option("STORE", o.store, "the store's folder");
+            add_store(c, o.store);
             c.add_option("--state", o.state,
                          "running, compensating, stuck, completed or compensated")
                 ->type_name("STATE");

@@ -54,7 +54,7 @@ erase restore"
         --state) COMPREPLY=($(compgen -W "running abandoned in_doubt dead completed rejected expired due attempted failed done unknown discarded compensated compensating stuck" -- "$word")); return ;;
         schema) COMPREPLY=($(compgen -W "add list check diff" -- "$word")); return ;;
         effects) COMPREPLY=($(compgen -W "list show stats retry discard done compensate sweep dispatch" -- "$word")); return ;;
-        sagas) COMPREPLY=($(compgen -W "show resume skip abort sweep" -- "$word") $(compgen -f -- "$word")); return ;;
+        sagas) COMPREPLY=($(compgen -W "list show resume skip abort sweep" -- "$word")); return ;;
         --plugin | --event | --upcast) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then

@@ -99,7 +99,7 @@ complete -c idem -n '__fish_seen_subcommand_from effects' -l exec -r -d 'The pro
 complete -c idem -n '__fish_seen_subcommand_from effects' -l probe -r -d 'Tells whether it was carried out'
 complete -c idem -n '__fish_seen_subcommand_from effects' -l lease -x -d 'For one attempt'
 complete -c idem -n '__fish_seen_subcommand_from effects' -l follow -d 'Wait for more'
-complete -c idem -n '__fish_seen_subcommand_from sagas' -a 'show resume skip abort sweep' -d 'What is to be done'
+complete -c idem -n '__fish_seen_subcommand_from sagas' -a 'list show resume skip abort sweep' -d 'What is to be done'
 complete -c idem -n '__fish_seen_subcommand_from sagas' -l state -x -a 'running compensating stuck completed compensated' -d 'In this state'
 complete -c idem -n '__fish_seen_subcommand_from sagas' -l name -x -d 'Of this definition'
 complete -c idem -n '__fish_seen_subcommand_from sagas' -l reason -x -d 'Kept with the record'

@@ -55,11 +55,11 @@ std::string ids_of(const std::string& lines) {
 
 TEST_CASE("sagas are listed, by state and by definition") {
     const shop s;
-    const auto all = s.sagas({s.path});
+    const auto all = s.sagas({"list", s.path});
     CHECK(all.exit_code == 0);
     CHECK(ids_of(all.out) == "good refused stuck waits ");
     CHECK(all.err.find("1 stuck") != std::string::npos);
-    const auto stuck = json_lines(s.sagas({s.path, "--state", "stuck"}).out);
+    const auto stuck = json_lines(s.sagas({"list", s.path, "--state", "stuck"}).out);
     REQUIRE(stuck.size() == 1);
     CHECK(names_of(stuck[0]) == std::vector<std::string>{"attempts", "deadline", "due", "fence",
                                                          "finished", "id", "leased_until", "name",
@@ -71,13 +71,14 @@ TEST_CASE("sagas are listed, by state and by definition") {
     CHECK(stuck[0].at("attempts") == "1");
     CHECK(stuck[0].at("due") == "null");
     CHECK(stuck[0].at("version") == "2");
-    CHECK(ids_of(s.sagas({s.path, "--name", "order", "--state", "completed"}).out) == "good ");
-    CHECK(s.sagas({s.path, "--name", "other"}).out.empty());
-    const auto wrong = s.sagas({s.path, "--state", "sleepy"});
+    CHECK(ids_of(s.sagas({"list", s.path, "--name", "order", "--state", "completed"}).out) ==
+          "good ");
+    CHECK(s.sagas({"list", s.path, "--name", "other"}).out.empty());
+    const auto wrong = s.sagas({"list", s.path, "--state", "sleepy"});
     CHECK(wrong.exit_code == 2);
     CHECK(wrong.err.find("compensating") != std::string::npos);
     CHECK(s.sagas({}).exit_code == 2);
-    CHECK(s.sagas({s.folder / "nowhere"}).exit_code == 1);
+    CHECK(s.sagas({"list", s.folder / "nowhere"}).exit_code == 1);
 }
 
 TEST_CASE("one saga is shown with its steps, as a table on a terminal") {
@@ -99,7 +100,7 @@ TEST_CASE("one saga is shown with its steps, as a table on a terminal") {
     CHECK(people.find("order@2") != std::string::npos);
     CHECK(people.find("no return") != std::string::npos);
     CHECK(people.find("not today") != std::string::npos);
-    const auto listed = run_command({"sagas", s.path}, {.terminal = true}).out;
+    const auto listed = run_command({"sagas", "list", s.path}, {.terminal = true}).out;
     CHECK(listed.find("definition") != std::string::npos);
     CHECK(listed.find("waits") != std::string::npos);
 }

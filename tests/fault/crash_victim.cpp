@@ -232,20 +232,6 @@ void ingest(idem::store& store, std::uint64_t count) {
     }
 }
 
-// What works on the consumers of the store. False: it is something else.
-bool work_on_consumers(idem::store& store, std::string_view what, char** argv) {
-    if (what == "consume") {
-        consume(store);
-    } else if (what == "die-at") {
-        die_at(store, argv[3]);
-    } else if (what == "ingest") {
-        ingest(store, std::stoull(argv[3]));
-    } else {
-        return false;
-    }
-    return true;
-}
-
 // The result tells who did the work.
 void race_once(idem::store& store, std::uint64_t keys) {
     std::vector<std::thread> threads;
@@ -279,13 +265,31 @@ void race_claims(idem::store& store, std::uint64_t keys) {
     }
 }
 
+// What commands and what follows from them do. False: it is something else.
+bool work_on_commands(idem::store& store, std::string_view what, char** argv) {
+    if (what == "consume") {
+        consume(store);
+    } else if (what == "die-at") {
+        die_at(store, argv[3]);
+    } else if (what == "ingest") {
+        ingest(store, std::stoull(argv[3]));
+    } else if (what == "once") {
+        race_once(store, std::stoull(argv[3]));
+    } else if (what == "claim") {
+        race_claims(store, std::stoull(argv[3]));
+    } else {
+        return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc < 3) return 2;
     const std::string_view what = argv[2];
     idem::store store(argv[1]);
-    if (work_on_consumers(store, what, argv)) return 0;
+    if (work_on_commands(store, what, argv)) return 0;
     if (what == "append") {
         store.run(counting_fold(), idem::projection_mode::inline_);
         const std::uint64_t first = std::stoull(argv[3]);
@@ -337,10 +341,6 @@ int main(int argc, char** argv) {
             say(std::to_string(i) + " " + std::string(to_string(r.outcome)) + " " +
                 std::to_string(r.position) + "\n");
         }
-    } else if (what == "once") {
-        race_once(store, std::stoull(argv[3]));
-    } else if (what == "claim") {
-        race_claims(store, std::stoull(argv[3]));
     } else if (what == "deliver") {
         const std::uint64_t count = std::stoull(argv[3]);
         const std::uint64_t at = std::stoull(argv[4]);

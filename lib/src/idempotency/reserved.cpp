@@ -75,8 +75,8 @@ reserved_rows open_reserved(const open_log& log, const reserved_fold& fold) {
     log.txn.clear_table(table);
     log.known.forwards(fold.stream(), 1, [&](const event_view& e) {
         // What is written moves what is read in place.
-        const event kept = e.to_owned();
-        fold.apply(encoded_batch(std::span(&kept, 1)).view(0), rows);
+        const recorded_event kept = e.to_owned();
+        fold.apply(encode_recorded({&kept, 1}).view(0), rows);
         return true;
     });
     wire::FoldInfoT info;

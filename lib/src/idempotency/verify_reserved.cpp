@@ -36,7 +36,7 @@ public:
         if (events_.size() >= events_at_once || bytes_ >= limits::batch_bytes_max / 8) apply();
     }
     void apply() {
-        const encoded_batch batch(events_);
+        const encoded_batch batch = encode_recorded(events_);
         storage::write(*env_, [&](storage::write_transaction& txn) {
             reserved_rows rows(txn, table_);
             for (std::size_t i = 0; i < batch.size(); ++i) fold_.apply(batch.view(i), rows);
@@ -52,7 +52,7 @@ private:
     const reserved_fold& fold_;
     const std::shared_ptr<storage::environment> env_;
     storage::table table_;
-    std::vector<event> events_;
+    std::vector<recorded_event> events_;
     std::size_t bytes_ = 0;
 };
 

@@ -202,6 +202,14 @@ void encoded_batch::place(std::size_t index, std::uint64_t position, std::uint64
     std::memcpy(bytes + sealed, &checksum, checksum_bytes);
 }
 
+encoded_batch encode_recorded(std::span<const recorded_event> events) {
+    encoded_batch batch(std::vector<event>(events.begin(), events.end()));
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        batch.place(i, events[i].position, events[i].revision, events[i].stamp);
+    }
+    return batch;
+}
+
 std::string_view encoded_batch::record(std::size_t index) const noexcept {
     return std::string_view(buffer_).substr(records_[index].offset, records_[index].size);
 }

@@ -75,6 +75,9 @@ private:
     std::string buffer_;  // aligned to 16 by the allocator; each record's size is a multiple of 8
 };
 
+// Events of the log once more, each where it stands.
+encoded_batch encode_recorded(std::span<const recorded_event> events);
+
 // A payload that an event shows instead of its own.
 struct event_view::shown_payload {
     std::string_view data;
