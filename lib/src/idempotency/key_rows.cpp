@@ -1,6 +1,7 @@
 #include "idempotency/key_rows.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "idempotency/row.hpp"
@@ -8,8 +9,7 @@
 namespace idem {
 namespace {
 
-constexpr std::string_view by_expiry = "x";
-constexpr std::string_view by_age = "o";
+constexpr std::string_view by_lifetime = "o";  // and within it by age
 constexpr std::string_view by_horizon = "h";
 constexpr std::size_t time_bytes = 8;
 
@@ -37,6 +37,11 @@ struct due_key {
     key_hash hash;
 };
 
+// How long a result is kept once it is there.
+std::uint64_t lifetime_of(const key_row& row) noexcept {
+    return row.expires > row.finished ? row.expires - row.finished : 0;
+}
+
 // The first keys of an order.
 std::vector<due_key> first_of(const reserved_rows& rows, std::string_view prefix,
                               std::uint64_t until, std::uint64_t limit) {
@@ -48,6 +53,56 @@ std::vector<due_key> first_of(const reserved_rows& rows, std::string_view prefix
         std::copy_n(rest.begin() + time_bytes, due.hash.size(), due.hash.begin());
         found.push_back(due);
     }
+    return found;
+}
+
+// Results that live equally long expire in the order in which they came, so that one order serves
+// both: by lifetime, then by age. An application has few lifetimes; beyond so many they are looked
+// at no more, for a sweep holds up all writers.
+template <class Visit>
+void each_lifetime(const reserved_rows& rows, Visit&& visit) {
+    constexpr int lifetimes_max = 10'000;
+    std::string from(by_lifetime);
+    for (int n = 0; n < lifetimes_max; ++n) {
+        const auto next = rows.keys(by_lifetime, 1, from);
+        if (next.empty()) return;
+        const auto lifetime = number_of(std::string_view(next[0]).substr(by_lifetime.size()));
+        if (!visit(lifetime, time_key(by_lifetime, lifetime)) || lifetime == ~0ULL) return;
+        from = time_key(by_lifetime, lifetime + 1);
+    }
+}
+
+// The first `limit` of all, by time and then by hash.
+void keep_first(std::vector<due_key>& found, std::uint64_t limit) {
+    std::sort(found.begin(), found.end(), [](const due_key& a, const due_key& b) {
+        return std::tie(a.time, a.hash) < std::tie(b.time, b.hash);
+    });
+    if (found.size() > limit) found.resize(limit);
+}
+
+std::vector<due_key> expired_results(const reserved_rows& rows, std::uint64_t until,
+                                     std::uint64_t limit) {
+    std::vector<due_key> found;
+    each_lifetime(rows, [&](std::uint64_t lifetime, const std::string& prefix) {
+        if (lifetime > until) return false;  // and so are those that follow
+        for (auto due : first_of(rows, prefix, until - lifetime, limit)) {
+            due.time += lifetime;
+            found.push_back(due);
+        }
+        keep_first(found, limit);
+        return true;
+    });
+    return found;
+}
+
+std::vector<due_key> oldest_results(const reserved_rows& rows, std::uint64_t limit) {
+    std::vector<due_key> found;
+    each_lifetime(rows, [&](std::uint64_t, const std::string& prefix) {
+        const auto some = first_of(rows, prefix, ~0ULL, limit);
+        found.insert(found.end(), some.begin(), some.end());
+        keep_first(found, limit);
+        return true;
+    });
     return found;
 }
 
@@ -99,8 +154,7 @@ private:
 template <class Visit>
 void each_order(const key_row& row, const key_hash& hash, Visit&& visit) {
     if (is_finished(row)) {
-        visit(ordered(by_expiry, row.expires, hash));
-        visit(ordered(by_age, row.finished, hash));
+        visit(ordered(time_key(by_lifetime, lifetime_of(row)), row.finished, hash));
     } else if (state_of(row) == key_state::expired && row.made != 0) {
         visit(ordered(by_horizon, std::max(row.horizon, row.made), hash));
     }
@@ -187,7 +241,7 @@ void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before,
 swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
     swept_keys swept;
     std::uint64_t bytes = sums_of(rows).result_bytes;
-    for (const auto& due : first_of(rows, by_expiry, bounds.until, bounds.limit)) {
+    for (const auto& due : expired_results(rows, bounds.until, bounds.limit)) {
         swept.expired.push_back(due.hash);
         if (bounds.result_bytes_max) bytes -= row_of(rows, due.hash)->result.size();
     }
@@ -200,7 +254,7 @@ swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
     // Nothing that is alive goes before all that has expired.
     const bool evict = bounds.result_bytes_max && !full(swept.expired);
     if (evict && bytes > *bounds.result_bytes_max) {
-        const auto oldest = first_of(rows, by_age, ~0ULL, bounds.limit);
+        const auto oldest = oldest_results(rows, bounds.limit);
         for (std::size_t i = 0; i < oldest.size() && bytes > *bounds.result_bytes_max; ++i) {
             const auto row = row_of(rows, oldest[i].hash);
             if (!row || row->expires <= bounds.until) continue;  // goes as expired, and is counted
