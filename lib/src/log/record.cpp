@@ -143,21 +143,22 @@ void encoded_batch::note_subject(const event& e, std::size_t index, std::size_t 
     erases_ = erases_ || e.stream == erasures_stream;
     const bool here = !e.erased && !e.sealed;
     if (here && e.data_subject.empty()) return;
-    using payload = event_view::shown_payload;
+    using kept = event_view::shown_payload::kept;
     if (sealed_.empty()) sealed_.resize(events);
-    sealed_event& sealed = sealed_[index];
-    sealed.to_be_sealed = here;
-    sealed.data = e.data;
-    sealed.shown = std::make_unique<payload>(payload{
-        sealed.data, e.content_type, std::max(e.schema_version, 1U),
-        here ? payload::kept::here : (e.erased ? payload::kept::erased : payload::kept::sealed)});
+    const auto sealed = std::make_shared<sealed_event>();
+    sealed->to_be_sealed = here;
+    sealed->data = e.data;
+    sealed->content_type = e.content_type;
+    sealed->shown = {sealed->data, sealed->content_type, std::max(e.schema_version, 1U),
+                     here ? kept::here : (e.erased ? kept::erased : kept::sealed)};
+    sealed_[index] = sealed;
 }
 
 event_view encoded_batch::view(std::size_t index) const noexcept {
     const event_view e = record_reader::trusted(
         flatbuffers::GetRoot<wire::Event>(buffer_.data() + records_[index].offset));
-    if (sealed_.empty() || !sealed_[index].shown) return e;
-    return record_reader::with_payload(e, sealed_[index].shown.get());
+    if (sealed_.empty() || !sealed_[index]) return e;
+    return record_reader::with_payload(e, &sealed_[index]->shown);
 }
 
 void encoded_batch::seal(std::size_t index, const event_seal& seal, const seal::secret& key) {
@@ -166,7 +167,7 @@ void encoded_batch::seal(std::size_t index, const event_seal& seal, const seal::
     *sealed = wire::Seal(seal.subject_slot, seal.event_slot, to_wire(seal.key),
                          static_cast<std::uint64_t>(seal.is));
     auto* data = const_cast<flatbuffers::Vector<std::uint8_t>*>(record->data());
-    seal::close({reinterpret_cast<char*>(data->Data()), data->size()}, sealed_[index].data, key,
+    seal::close({reinterpret_cast<char*>(data->Data()), data->size()}, sealed_[index]->data, key,
                 record_reader::associated_with(record_reader::trusted(record)));
 }
 
@@ -179,7 +180,11 @@ void encoded_batch::extend(const encoded_batch& by) {
         records_.push_back({buffer_.size() + added.offset, added.size, added.id});
     }
     buffer_ += by.buffer_;
-    if (!sealed_.empty()) sealed_.resize(records_.size());
+    erases_ = erases_ || by.erases_;
+    if (sealed_.empty() && by.sealed_.empty()) return;
+    sealed_.resize(records_.size());
+    std::copy(by.sealed_.begin(), by.sealed_.end(),
+              sealed_.end() - static_cast<std::ptrdiff_t>(by.size()));
 }
 
 void encoded_batch::shrink(std::size_t size) {

@@ -70,7 +70,8 @@ private:
     void note_subject(const event& e, std::size_t index, std::size_t events);
 
     std::vector<slot> records_;
-    std::vector<sealed_event> sealed_;  // by index; empty where no event has a subject
+    // By index, none where an event is as it is stored; empty where that is all of them.
+    std::vector<std::shared_ptr<sealed_event>> sealed_;
     bool erases_ = false;
     std::string buffer_;  // aligned to 16 by the allocator; each record's size is a multiple of 8
 };
@@ -87,18 +88,24 @@ struct event_view::shown_payload {
     kept data_is = kept::here;
 };
 
-// What a batch remembers of an event that is sealed, or has no data.
+// What a batch remembers of an event that is sealed, or has no data. Stays where it is, for `shown`
+// points into it.
 struct encoded_batch::sealed_event {
     std::string data = {};  // as it was given
-    std::unique_ptr<event_view::shown_payload> shown = {};
+    std::string content_type = {};
+    event_view::shown_payload shown = {};
     bool to_be_sealed = false;
+};
+// as it was given
+std::unique_ptr<event_view::shown_payload> shown = {};
+bool to_be_sealed = false;
 };
 
 inline bool encoded_batch::has_sealed() const noexcept {
     return !sealed_.empty();
 }
 inline bool encoded_batch::is_to_be_sealed(std::size_t index) const noexcept {
-    return has_sealed() && sealed_[index].to_be_sealed;
+    return has_sealed() && sealed_[index] && sealed_[index]->to_be_sealed;
 }
 
 class record_reader {
