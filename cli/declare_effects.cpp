@@ -38,12 +38,14 @@ void declare_looking(command_builder& to) {
 }
 
 void declare_settling(command_builder& to) {
-    to.add<effects_retry_options>(
-        "effects retry", "Let an effect that failed, is dead or unknown, be due at once.",
-        "  idem effects retry shop.idem ID --reason 'the mail server is back'",
-        [](CLI::App& c, effects_retry_options& o) {
+    to.add<effects_resume_options>(
+        "effects resume", "Let an effect that failed, is dead or unknown, be due at once.",
+        "  idem effects resume shop.idem ID --reason 'the mail server is back'",
+        [](CLI::App& c, effects_resume_options& o) {
             add_effect(c, o);
-            c.add_option("--reason", o.reason, "kept with the record")->type_name("TEXT");
+            c.add_option("--reason", o.reason, "kept with the record")
+                ->type_name("TEXT")
+                ->required();
         });
     to.add<effects_discard_options>(
         "effects discard", "Let an effect never be carried out.",
@@ -71,14 +73,15 @@ void declare_settling(command_builder& to) {
                 ->required();
         });
     to.add<effects_sweep_options>(
-        "effects sweep", "Let go of effects that were finished long ago.",
-        "  idem effects sweep shop.idem\n"
-        "  idem effects sweep shop.idem --keep 24 --limit 100000",
+        "effects sweep", "Let go of effects that were finished long ago, in bounded steps.",
+        "  idem effects sweep shop.idem --all\n"
+        "  idem effects sweep shop.idem --keep 24 --limit 10000",
         [](CLI::App& c, effects_sweep_options& o) {
             add_store(c, o.store);
             add_number(c, "--keep", o.keep_hours, "HOURS",
-                       "keep those finished since, as the newest event tells the time; else 168");
-            add_number(c, "--limit", o.limit, "N", "at most so many");
+                       "keep those finished in so many hours before the newest event; else 168");
+            add_number(c, "--limit", o.limit, "N", "effects in one commit; else 1000");
+            c.add_flag("--all", o.all, "repeat until nothing is left to let go of");
         });
 }
 
@@ -113,7 +116,7 @@ void declare_dispatching(command_builder& to) {
 void declare_effect_commands(command_builder& to) {
     to.add_group("effects", "Carry out what events have declared, and settle what stands still.",
                  "  idem effects list shop.idem --state dead\n"
-                 "  idem effects retry shop.idem ID\n"
+                 "  idem effects resume shop.idem ID --reason 'the mail server is back'\n"
                  "  idem effects dispatch shop.idem --exec ./send-mail --follow");
     declare_looking(to);
     declare_settling(to);

@@ -28,11 +28,13 @@ void declare_once(command_builder& to) {
         "  idem once shop.idem --owner ann --operation pay --key 7f3e --request '{\"cents\":995}' "
         "\\\n"
         "      --result charged paid.jsonl\n"
-        "  idem once ... --result charged paid.jsonl    again: the same answer, nothing appended\n"
+        "  idem once ... --result charged < paid.jsonl  again: the same answer, nothing appended\n"
         "  idem once ... --reject 'no funds'            as final as a result",
         [](CLI::App& c, once_options& o) {
             add_store(c, o.store);
-            c.add_option("FILE", o.files, "event lines to append; standard input for -");
+            c.add_option(
+                "FILE", o.files,
+                "event lines to append; else standard input, where that is a pipe or a file");
             c.add_option("--owner", o.owner, "whose key it is")->type_name("NAME")->required();
             c.add_option("--operation", o.operation, "what for")->type_name("NAME")->required();
             c.add_option("--key", o.key, "the key")->type_name("TEXT")->required();
@@ -46,9 +48,11 @@ void declare_once(command_builder& to) {
             c.add_option("--reject", o.reject, "refuse for good, and say why")
                 ->type_name("TEXT")
                 ->excludes(result);
-            add_number(c, "--keep", o.keep_s, "SECONDS", "how long the result is kept (86400)");
+            add_number(c, "--keep", o.keep_s, "SECONDS",
+                       "how many seconds the result is kept; else 86400, a day");
             add_number(c, "--horizon", o.horizon_s, "SECONDS",
-                       "how long the key then answers `expired` (2592000)");
+                       "from its end, in seconds, for how long the key then answers `expired`; "
+                       "else 2592000");
         });
 }
 
@@ -104,7 +108,7 @@ void declare_key_commands(command_builder& to) {
         "  idem keys sweep shop.idem --all --result-bytes-max 1000000000",
         [](CLI::App& c, keys_sweep_options& o) {
             add_store(c, o.store);
-            add_number(c, "--limit", o.limit, "N", "rows of each kind in one commit (1000)");
+            add_number(c, "--limit", o.limit, "N", "rows of each kind in one commit; else 1000");
             add_number(c, "--result-bytes-max", o.result_bytes_max, "N",
                        "beyond it the oldest results go as well");
             c.add_flag("--all", o.all, "repeat until nothing is left to let go of");

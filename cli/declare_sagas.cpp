@@ -18,7 +18,7 @@ void declare_saga_commands(command_builder& to) {
     to.add_group("sagas", "List the sagas of a store, and look after those that stand still.",
                  "  idem sagas list shop.idem --state stuck      those that wait for a person\n"
                  "  idem sagas show shop.idem order-7            its steps\n"
-                 "  idem sagas resume shop.idem order-7          try again what it is stuck at");
+                 "  idem sagas resume shop.idem order-7 --reason 'the bank is back'");
     to.add<sagas_options>(
         "sagas list", "List the sagas of a store.",
         "  idem sagas list shop.idem                    all of them\n"
@@ -29,6 +29,7 @@ void declare_saga_commands(command_builder& to) {
                          "running, compensating, stuck, completed or compensated")
                 ->type_name("STATE");
             c.add_option("--name", o.name, "of this definition")->type_name("NAME");
+            add_number(c, "--limit", o.limit, "N", "at most so many");
         });
     to.add<sagas_show_options>("sagas show", "Show one saga with its steps.",
                                "  idem sagas show shop.idem order-7",
@@ -42,7 +43,7 @@ void declare_saga_commands(command_builder& to) {
         [](CLI::App& c, sagas_resume_options& o) {
             add_store(c, o.store);
             add_saga(c, o.saga);
-            add_reason(c, o.reason);
+            add_reason(c, o.reason)->required();
         });
     to.add<sagas_skip_options>(
         "sagas skip", "Take the step that a saga is at for settled, and go on behind it.",
@@ -63,13 +64,15 @@ void declare_saga_commands(command_builder& to) {
             add_reason(c, o.reason)->required();
         });
     to.add<sagas_sweep_options>(
-        "sagas sweep", "Let go of inputs and results of sagas that ended long ago.",
-        "  idem sagas sweep shop.idem\n"
-        "  idem sagas sweep shop.idem --keep-days 7",
+        "sagas sweep", "Let go of inputs and results of sagas that ended long ago, in steps.",
+        "  idem sagas sweep shop.idem --all\n"
+        "  idem sagas sweep shop.idem --all --keep 168",
         [](CLI::App& c, sagas_sweep_options& o) {
             add_store(c, o.store);
-            add_number(c, "--keep-days", o.keep_days, "N",
-                       "keep what ended in the last N days before the newest event (30)");
+            add_number(c, "--keep", o.keep_hours, "HOURS",
+                       "keep what ended in so many hours before the newest event; else 720");
+            add_number(c, "--limit", o.limit, "N", "sagas in one commit; else 1000");
+            c.add_flag("--all", o.all, "repeat until nothing is left to let go of");
         });
 }
 

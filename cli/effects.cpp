@@ -6,11 +6,11 @@
 #include <algorithm>
 
 #include "effects_commands.hpp"
-#include "event_id.hpp"
 #include "exit_code.hpp"
 #include "idem/cloudevents.hpp"
 #include "idem/error.hpp"
 #include "json_line.hpp"
+#include "nearest.hpp"
 #include "open_store.hpp"
 #include "table.hpp"
 #include "text.hpp"
@@ -58,12 +58,12 @@ json_line describe(const effect_info& e) {
     line.text("id", to_string(e.id)).text("event", to_string(e.event)).text("name", e.name);
     line.number("index", e.index).text("state", to_string(e.state)).number("attempt", e.attempt);
     line.number("attempts", e.attempts).number("attempts_max", e.attempts_max);
-    line.text("delivery", to_string(e.delivery)).text("order_key", e.order_key);
+    line.text("delivery", to_string(e.delivery)).text_or_null("order_key", e.order_key);
     line.text("content_type", e.content_type).text("declared", to_string(e.declared));
     add_time(line, "due", has_due_time(e), e.due);
     add_time(line, "leased_until", e.state == effect_state::attempted, e.leased_until);
     add_time(line, "finished", is_finished(e), e.finished);
-    line.text("reason", e.reason);
+    line.text_or_null("reason", e.reason);
     return line;
 }
 
@@ -98,6 +98,14 @@ void print_whole(const effect_info& e, session& s) {
     print_fields(s, fields);
 }
 
+uuid parse_effect_id(const std::string& text) {
+    if (const auto id = uuid::parse(text)) return *id;
+    throw error(
+        errc::invalid_input,
+        fmt::format("{} is no id of an effect: give its UUID, as `idem effects list` tells it",
+                    printable(text)));
+}
+
 effect_info require_effect(store& from, const uuid& id) {
     if (auto found = from.effects().find(id)) return std::move(*found);
     throw error(errc::not_found,
@@ -108,7 +116,7 @@ effect_info require_effect(store& from, const uuid& id) {
 
 template <class Change>
 int settle(const effects_settle_options& options, session& s, Change change) {
-    const uuid id = parse_id(options.id, "");
+    const uuid id = parse_effect_id(options.id);
     store to = open_to_write(options.store);
     change(to.effects(), id);
     print_whole(require_effect(to, id), s);
@@ -118,13 +126,9 @@ int settle(const effects_settle_options& options, session& s, Change change) {
 effect_filter to_filter(const effects_list_options& options) {
     effect_filter filter;
     filter.name = options.name;
-    if (options.state.empty()) return filter;
-    filter.state = parse_effect_state(options.state);
-    if (filter.state) return filter;
-    throw error(errc::invalid_input,
-                fmt::format("--state {} is none: give due, attempted, failed, done, unknown, dead, "
-                            "discarded or compensated",
-                            options.state));
+    filter.state = parse_state(options.state, parse_effect_state, effect_state::due,
+                               effect_state::compensated);
+    return filter;
 }
 
 }  // namespace
@@ -161,13 +165,13 @@ int run(const effects_list_options& options, session& s) {
 }
 
 int run(const effects_show_options& options, session& s) {
-    const uuid id = parse_id(options.id, "");
+    const uuid id = parse_effect_id(options.id);
     store from = open_to_read(options.store);
     print_whole(require_effect(from, id), s);
     return success;
 }
 
-int run(const effects_retry_options& options, session& s) {
+int run(const effects_resume_options& options, session& s) {
     return settle(options, s, [&](effects all, const uuid& id) { all.resume(id, options.reason); });
 }
 int run(const effects_discard_options& options, session& s) {
@@ -184,29 +188,17 @@ int run(const effects_done_options& options, session& s) {
 }
 
 int run(const effects_sweep_options& options, session& s) {
-    constexpr std::uint64_t week = 168;
-    constexpr std::uint64_t hours_max = 24ULL * 366 * 100;
-    const auto hours = std::min(options.keep_hours.value_or(week), hours_max);
+    constexpr std::chrono::hours week(168);
+    const effect_sweep_options how{.limit = rows_of_a_step(options),
+                                   .keep = kept_for(options.keep_hours, week)};
     store to = open_to_write(options.store);
-    std::uint64_t forgotten = 0;
-    std::uint64_t left = options.limit.value_or(~0ULL);
-    constexpr std::size_t step = 1000;
-    bool more = true;
-    while (more && left > 0) {
-        const auto swept =
-            to.effects().sweep({.limit = std::min<std::uint64_t>(left, step),
-                                .keep = std::chrono::hours(static_cast<std::int64_t>(hours))});
-        forgotten += swept.forgotten;
-        left -= swept.forgotten;
-        more = swept.more;
-    }
-    if (s.json) {
-        json_line line;
-        s.out.write(line.number("forgotten", forgotten).flag("more", more).str());
-    } else {
-        s.out.write(fmt::format("{} finished effects were let go of{}\n", with_commas(forgotten),
-                                more ? "; there are more" : ""));
-    }
+    std::uint64_t swept = 0;
+    const bool more = sweep_in_steps(options, [&] {
+        const auto step = to.effects().sweep(how);
+        swept += step.forgotten;
+        return step.more;
+    });
+    print_swept(swept, more, s);
     return success;
 }
 

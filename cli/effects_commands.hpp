@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "session.hpp"
+#include "sweep.hpp"
 
 namespace idem::cli {
 
@@ -30,21 +31,19 @@ struct effects_settle_options {
     std::string id;
     std::string reason;
 };
-struct effects_retry_options : effects_settle_options {};
+struct effects_resume_options : effects_settle_options {};
 struct effects_discard_options : effects_settle_options {};
 struct effects_compensate_options : effects_settle_options {};
 struct effects_done_options : effects_settle_options {
     std::string result;
 };
-int run(const effects_retry_options& options, session& s);
+int run(const effects_resume_options& options, session& s);
 int run(const effects_discard_options& options, session& s);
 int run(const effects_compensate_options& options, session& s);
 int run(const effects_done_options& options, session& s);
 
-struct effects_sweep_options {
-    std::string store;
+struct effects_sweep_options : sweep_extent {
     std::optional<std::uint64_t> keep_hours;
-    std::optional<std::uint64_t> limit;
 };
 int run(const effects_sweep_options& options, session& s);
 

@@ -89,20 +89,24 @@ probe_answer ask(const std::string& command, const effect_delivery& d) {
     return r.exit_code == 0 ? probe_answer::done : probe_answer::not_done;
 }
 
-void tell(const effect_answer& a, session& s) {
-    const std::string_view state = a.fenced ? "fenced" : to_string(a.state);
-    const bool done = a.outcome.what == effect_outcome::kind::done;
+// `reason` is empty for what was done.
+void tell(const uuid& id, const std::string& name, std::uint64_t attempt, std::string_view state,
+          const std::string& reason, session& s) {
     if (s.json) {
         json_line line;
-        line.text("id", to_string(a.delivery.id)).text("name", a.delivery.name);
-        line.number("attempt", a.delivery.attempt).text("state", state);
-        s.out.write(line.text("reason", done ? "" : a.outcome.text).str());
+        line.text("id", to_string(id)).text("name", name);
+        line.number("attempt", attempt).text("state", state);
+        s.out.write(line.text_or_null("reason", reason).str());
     } else {
-        s.out.write(fmt::format("{} {} attempt {}: {}{}\n", to_string(a.delivery.id),
-                                printable(a.delivery.name), a.delivery.attempt, state,
-                                done ? "" : "; " + printable(a.outcome.text)));
+        s.out.write(fmt::format("{} {} attempt {}: {}{}\n", to_string(id), printable(name), attempt,
+                                state, reason.empty() ? "" : "; " + printable(reason)));
     }
     s.out.flush();
+}
+void tell(const effect_answer& a, session& s) {
+    const bool done = a.outcome.what == effect_outcome::kind::done;
+    tell(a.delivery.id, a.delivery.name, a.delivery.attempt,
+         a.fenced ? "fenced" : to_string(a.state), done ? "" : a.outcome.text, s);
 }
 
 void tell(const dispatch_counts& counts, session& s) {
@@ -138,14 +142,20 @@ int run(const effects_dispatch_options& options, session& s) {
     how.names = options.names;
     how.stop = stop.token();
     how.answered = [&s](const effect_answer& a) { tell(a, s); };
+    how.given_up = [&s](const effect_given_up& e) {
+        tell(e.id, e.name, e.attempt, to_string(e.state), e.reason, s);
+    };
     if (!options.probe.empty()) {
         how.probe = [&](const effect_delivery& d) { return ask(options.probe, d); };
     }
     const effect_handler handler = [&](const effect_delivery& d) {
         return outcome_of(run_for(options.program, d));
     };
-    tell(options.follow ? to.effects().run(handler, how) : to.effects().dispatch(handler, how), s);
-    return signals.requested() ? interrupted_by(signals.signal()) : success;
+    const dispatch_counts counts =
+        options.follow ? to.effects().run(handler, how) : to.effects().dispatch(handler, how);
+    tell(counts, s);
+    if (signals.requested()) return interrupted_by(signals.signal());
+    return counts.failed + counts.dead + counts.unknown + counts.fenced == 0 ? success : rejected;
 }
 
 }  // namespace idem::cli

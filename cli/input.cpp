@@ -81,6 +81,12 @@ std::vector<input_file> open_inputs(const std::vector<std::string>& names, sessi
     return files;
 }
 
+bool input_is_given() {
+    struct stat status {};
+    if (::fstat(STDIN_FILENO, &status) != 0) return false;
+    return S_ISFIFO(status.st_mode) || S_ISREG(status.st_mode) || S_ISSOCK(status.st_mode);
+}
+
 bool line_reader::fill() {
     constexpr std::size_t chunk = 64 << 10;
     if (start_ > 0) {

@@ -40,6 +40,9 @@ private:
 // anything is done. People who are to type are told so.
 std::vector<input_file> open_inputs(const std::vector<std::string>& names, session& s);
 
+// Whether somebody has put something into standard input: it is a pipe or a file.
+bool input_is_given();
+
 class line_reader {
 public:
     static constexpr std::size_t line_bytes_max = 2 << 20;

@@ -44,6 +44,10 @@ json_line& json_line::json(std::string_view name, std::string_view value) {
     return *this;
 }
 
+json_line& json_line::text_or_null(std::string_view name, std::string_view value) {
+    return value.empty() ? null(name) : text(name, value);
+}
+
 json_line& json_line::null(std::string_view name) {
     begin(name);
     line_ += "null";

@@ -18,6 +18,8 @@ public:
     json_line& flag(std::string_view name, bool value);
     json_line& json(std::string_view name, std::string_view value);  // JSON already
     json_line& null(std::string_view name);
+    json_line& text_or_null(std::string_view name,
+                            std::string_view value);  // null for an empty one
 
     std::string object() const { return "{" + line_ + "}"; }
     std::string str() const { return object() + "\n"; }

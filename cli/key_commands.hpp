@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "session.hpp"
+#include "sweep.hpp"
 
 namespace idem::cli {
 
@@ -61,11 +62,8 @@ struct keys_complete_options : named_key {
 };
 int run(const keys_complete_options& options, session& s);
 
-struct keys_sweep_options {
-    std::string store;
-    std::optional<std::uint64_t> limit;
+struct keys_sweep_options : sweep_extent {
     std::optional<std::uint64_t> result_bytes_max;
-    bool all = false;
 };
 int run(const keys_sweep_options& options, session& s);
 

@@ -3,9 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-#include <thread>
-
 #include "exit_code.hpp"
 #include "idem/cloudevents.hpp"
 #include "idem/error.hpp"
@@ -25,18 +22,19 @@ json_line& time(json_line& line, std::string_view name, timestamp when) {
 
 void print_json(const key_info& key, session& s) {
     json_line line;
-    line.text("id", key.id).text("owner", key.scope.owner);
-    line.text("operation", key.scope.operation).text("key", key.key);
+    line.text("id", key.id).text_or_null("owner", key.scope.owner);
+    line.text_or_null("operation", key.scope.operation).text_or_null("key", key.key);
     line.text("state", to_string(key.state)).number("fence", key.fence);
     line.number("attempts", key.attempts).number("attempts_max", key.attempts_max);
     time(line, "started", key.started);
     time(line, "leased_until", key.leased_until);
-    line.text("point", key.point).text("calling", key.calling).bytes("result", key.result);
+    line.text_or_null("point", key.point).text_or_null("calling", key.calling);
+    line.bytes("result", key.result);
     std::string events;
     for (const uuid& id : key.events) {
         events += (events.empty() ? "" : ",") + to_json_string(to_string(id));
     }
-    line.json("events", "[" + events + "]").text("reason", key.reason);
+    line.json("events", "[" + events + "]").text_or_null("reason", key.reason);
     time(line, "finished", key.finished);
     time(line, "expires", key.expires);
     time(line, "horizon", key.horizon);
@@ -69,19 +67,6 @@ void print_for_people(const key_info& key, session& s) {
     add_time("expires", key.expires);
     add_time("too old from", key.horizon);
     print_fields(s, fields);
-}
-
-std::optional<key_state> parse_state(const std::string& text) {
-    if (text.empty()) return std::nullopt;
-    if (const auto state = parse_key_state(text)) return state;
-    std::vector<std::string> known;
-    for (int i = 1; i <= static_cast<int>(key_state::expired); ++i) {
-        known.emplace_back(to_string(static_cast<key_state>(i)));
-    }
-    const auto meant = nearest(text, known);
-    throw error(errc::invalid_input,
-                fmt::format("--state {}: give one of {}{}", text, fmt::join(known, ", "),
-                            meant.empty() ? "" : fmt::format("; did you mean {}?", meant.front())));
 }
 
 key_info find(store& in, const named_key& named) {
@@ -120,7 +105,8 @@ int settle(const named_key& named, session& s, Settle&& how) {
 }  // namespace
 
 int run(const keys_list_options& options, session& s) {
-    const auto state = parse_state(options.state);
+    const auto state =
+        parse_state(options.state, parse_key_state, key_state::running, key_state::expired);
     store from = open_to_read(options.store);
     table people(s, {{"id", align::left, false, true},
                      {"state"},
@@ -172,33 +158,29 @@ int run(const keys_complete_options& options, session& s) {
 }
 
 int run(const keys_sweep_options& options, session& s) {
+    const sweep_options wanted{.limit = rows_of_a_step(options),
+                               .result_bytes_max = options.result_bytes_max};
     store to = open_to_write(options.store);
-    sweep_options wanted{.result_bytes_max = options.result_bytes_max};
-    if (options.limit) wanted.limit = *options.limit;
     sweep_result sum;
-    do {
-        const auto start = std::chrono::steady_clock::now();
+    sum.more = sweep_in_steps(options, [&] {
         const sweep_result step = to.keys().sweep(wanted);
         sum.expired += step.expired;
         sum.evicted += step.evicted;
         sum.forgotten += step.forgotten;
-        sum.more = step.more;
-        // Those who append keep the writer for most of the time.
-        constexpr int rest = 4;
-        if (options.all && sum.more) {
-            std::this_thread::sleep_for(rest * (std::chrono::steady_clock::now() - start));
-        }
-    } while (options.all && sum.more);
+        return step.more;
+    });
+    const std::uint64_t swept = sum.expired + sum.evicted + sum.forgotten;
     if (s.json) {
         json_line line;
-        line.number("expired", sum.expired).number("evicted", sum.evicted);
+        line.number("swept", swept).number("expired", sum.expired).number("evicted", sum.evicted);
         line.number("forgotten", sum.forgotten).flag("more", sum.more);
         s.out.write(line.str());
     } else {
-        print_fields(s, {{"expired", with_commas(sum.expired)},
+        print_fields(s, {{"swept", with_commas(swept)},
+                         {"expired", with_commas(sum.expired)},
                          {"evicted", with_commas(sum.evicted)},
                          {"forgotten", with_commas(sum.forgotten)}});
-        if (sum.more) s.tell("more may be left; --all goes on until nothing is");
+        tell_of_more(sum.more, s);
     }
     return success;
 }

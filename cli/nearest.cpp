@@ -1,8 +1,13 @@
 #include "nearest.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <iterator>
 #include <numeric>
+
+#include "text.hpp"
 
 namespace idem::cli {
 namespace {
@@ -43,6 +48,15 @@ std::vector<std::string> nearest(std::string_view written, const std::vector<std
         best_distance = d;
     }
     return best;
+}
+
+error no_such_value(std::string_view option, std::string_view written,
+                    const std::vector<std::string>& known) {
+    const auto meant = nearest(written, known);
+    return {
+        errc::invalid_input,
+        fmt::format("{} {}: give one of {}{}", option, printable(written), fmt::join(known, ", "),
+                    meant.empty() ? "" : fmt::format("; did you mean {}?", meant.front()))};
 }
 
 }  // namespace idem::cli

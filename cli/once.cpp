@@ -33,7 +33,7 @@ void print_json(const key_answer& answer, session& s) {
     json_line line;
     line.text("outcome", to_string(answer.outcome)).flag("replayed", answer.replayed);
     line.bytes("result", answer.result).json("receipts", "[" + receipts + "]");
-    line.text("reason", answer.rejection ? answer.rejection->message() : answer.reason);
+    line.text_or_null("reason", answer.rejection ? answer.rejection->message() : answer.reason);
     if (answer.leased_until == timestamp()) {
         line.null("leased_until");
     } else {
@@ -64,7 +64,8 @@ int run(const once_options& options, session& s) {
     const request asked = request::json(options.request, options.leave_out);
     line_faults faults(s);
     std::vector<placed_event> placed;
-    if (!options.files.empty()) placed = read_batch(open_inputs(options.files, s), faults);
+    if (!options.files.empty() || input_is_given())
+        placed = read_batch(open_inputs(options.files, s), faults);
     faults.finish();
     if (faults.count() > 0) {
         s.tell("nothing was done: lines of the input are not events");

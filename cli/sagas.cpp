@@ -7,6 +7,7 @@
 #include "idem/cloudevents.hpp"
 #include "idem/error.hpp"
 #include "json_line.hpp"
+#include "nearest.hpp"
 #include "open_store.hpp"
 #include "sagas_commands.hpp"
 #include "table.hpp"
@@ -73,7 +74,7 @@ std::string shown_time(const std::optional<timestamp>& time) {
 
 void show_to_people(const saga_info& saga, session& s) {
     std::vector<std::pair<std::string, std::string>> fields{
-        {"saga", saga.id},
+        {"id", saga.id},
         {"definition", fmt::format("{}@{}", saga.name, saga.version)},
         {"state", std::string(to_string(saga.state))}};
     const auto add = [&fields](const char* name, const std::string& text) {
@@ -108,8 +109,9 @@ void show_to_people(const saga_info& saga, session& s) {
 
 saga_info require(store& from, const std::string& id) {
     if (auto found = from.sagas().find(id)) return std::move(*found);
-    throw error(errc::not_found, fmt::format("no saga has the id {}; `idem sagas {}` lists them",
-                                             printable(id), from.path().string()));
+    throw error(errc::not_found,
+                fmt::format("no saga has the id {}; `idem sagas list {}` lists them", printable(id),
+                            from.path().string()));
 }
 
 int tell_new_state(store& from, const std::string& id, session& s) {
@@ -133,26 +135,23 @@ int run(const sagas_options& options, session& s) {
                     "is");
     }
     saga_filter filter;
-    if (!options.state.empty()) {
-        filter.state = parse_saga_state(options.state);
-        if (!filter.state) {
-            throw error(errc::invalid_input,
-                        fmt::format("--state {}: give running, compensating, stuck, completed or "
-                                    "compensated",
-                                    printable(options.state)));
-        }
-    }
+    filter.state =
+        parse_state(options.state, parse_saga_state, saga_state::running, saga_state::compensated);
     if (!options.name.empty()) filter.name = options.name;
     store from = open_to_read(options.store);
-    table rows(s, {{"saga"},
+    table rows(s, {{"id"},
                    {"definition"},
                    {"state"},
                    {"step"},
                    {"attempts", align::right},
                    {"due"},
                    {"reason", align::left, true}});
-    for (;;) {
+    std::uint64_t left = options.limit.value_or(~0ULL);
+    const std::size_t page = filter.limit;
+    while (left > 0) {
+        filter.limit = std::min<std::uint64_t>(left, page);
         const auto found = from.sagas().list(filter);
+        left -= found.size();
         for (const auto& saga : found) {
             if (s.json) {
                 s.out.write(start_line(saga).str());
@@ -211,24 +210,17 @@ int run(const sagas_abort_options& options, session& s) {
 }
 
 int run(const sagas_sweep_options& options, session& s) {
-    constexpr std::uint64_t days_max = 36'500;
-    saga_sweep_options how;
-    if (options.keep_days) {
-        how.keep = std::chrono::hours(24 * std::min(*options.keep_days, days_max));
-    }
+    constexpr std::chrono::hours month(720);
+    const saga_sweep_options how{.keep = kept_for(options.keep_hours, month),
+                                 .limit = rows_of_a_step(options)};
     store to = open_to_write(options.store);
     std::uint64_t swept = 0;
-    for (bool more = true; more;) {
+    const bool more = sweep_in_steps(options, [&] {
         const auto step = to.sagas().sweep(how);
         swept += step.swept;
-        more = step.more;
-    }
-    if (s.json) {
-        json_line line;
-        s.out.write(line.number("swept", swept).str());
-    } else {
-        s.out.write(fmt::format("{} sagas: input and results let go of\n", with_commas(swept)));
-    }
+        return step.more;
+    });
+    print_swept(swept, more, s);
     return success;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "command_builder.hpp"
+#include "sweep.hpp"
 
 namespace idem::cli {
 
@@ -13,6 +14,7 @@ struct sagas_options {
     std::string store;
     std::string state;  // empty: all
     std::string name;   // of the definition; empty: all
+    std::optional<std::uint64_t> limit;
 };
 int run(const sagas_options& options, session& s);
 
@@ -44,9 +46,8 @@ struct sagas_abort_options {
 };
 int run(const sagas_abort_options& options, session& s);
 
-struct sagas_sweep_options {
-    std::string store;
-    std::optional<std::uint64_t> keep_days;
+struct sagas_sweep_options : sweep_extent {
+    std::optional<std::uint64_t> keep_hours;
 };
 int run(const sagas_sweep_options& options, session& s);
 

@@ -1,6 +1,5 @@
 // idem why: what the store knows of an id, and what it would answer to an event that has it.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "commands.hpp"
 #include "event_id.hpp"
@@ -16,13 +15,6 @@
 
 namespace idem::cli {
 namespace {
-
-// Standard input counts where somebody has put something there: a pipe or a file.
-bool input_is_given() {
-    struct stat status {};
-    if (::fstat(STDIN_FILENO, &status) != 0) return false;
-    return S_ISFIFO(status.st_mode) || S_ISREG(status.st_mode) || S_ISSOCK(status.st_mode);
-}
 
 std::optional<event> read_given_event(const std::string& file_name) {
     if (file_name.empty() && !input_is_given()) return std::nullopt;

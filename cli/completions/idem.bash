@@ -19,8 +19,8 @@ _idem_options() {
         checkpoint) echo "--at" ;;
         projection) echo "--rows --reason" ;;
         schema) echo "--upcast --dry-run" ;;
-        effects) echo "--state --name --limit --reason --result --keep --exec --probe --lease --follow" ;;
-        sagas) echo "--state --name --reason --step --keep-days" ;;
+        effects) echo "--state --name --limit --reason --result --keep --all --exec --probe --lease --follow" ;;
+        sagas) echo "--state --name --limit --reason --step --keep --all" ;;
         consumers) echo "--sources --stream --type --tag --correlation --reserved --from --limit --raw --to --after --state --reason --source --exec --follow" ;;
         ingest) echo "--after" ;;
         once) echo "--owner --operation --key --request --leave-out --result --reject --keep --horizon" ;;

@@ -86,6 +86,10 @@ unsigned number(const char* text, unsigned least, unsigned most) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+    if (argc > 4 || (argc > 1 && argv[1][0] == '-')) {
+        fmt::print(stderr, "usage: orders [FOLDER [ORDERS [SEED]]]\n");
+        return 2;
+    }
     const std::filesystem::path folder = argc > 1 ? argv[1] : "orders-example";
     const unsigned count = argc > 2 ? number(argv[2], 1, 9'999) : 40;
     const unsigned seed = argc > 3 ? number(argv[3], 1, 1'000'000) : 7;

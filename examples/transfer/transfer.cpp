@@ -2,15 +2,19 @@
 // killed at the next call of a store later than the one before, until one gets to the end. The
 // books are the same as if nothing had happened.
 //
-//     transfer [FOLDER]      makes FOLDER/a.idem and FOLDER/b.idem
+//     transfer [FOLDER]      makes FOLDER/a.idem and FOLDER/b.idem; without it in a temporary
+//     folder
 #include "transfer.hpp"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <iostream>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 namespace {
@@ -44,6 +48,12 @@ int run(const std::filesystem::path& folder, int last) {
     return 0;
 }
 
+std::filesystem::path new_folder() {
+    std::string name = std::filesystem::temp_directory_path() / "transfer-XXXXXX";
+    if (!::mkdtemp(name.data())) throw std::runtime_error("cannot make " + name);
+    return name;
+}
+
 // Whether they balance.
 bool print_books(const std::filesystem::path& folder) {
     idem::store a(folder / "a.idem", {.read_only = true});
@@ -64,8 +74,13 @@ bool print_books(const std::filesystem::path& folder) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const std::filesystem::path folder = argc > 1 ? argv[1] : "transfer";
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        std::cerr << "usage: transfer [FOLDER]\n";
+        return 2;
+    }
+    const std::filesystem::path folder = argc > 1 ? argv[1] : new_folder();
     std::filesystem::create_directories(folder);
+    std::cout << "the stores are in " << folder.string() << '\n';
     {
         idem::store a(folder / "a.idem");
         idem::store b(folder / "b.idem");

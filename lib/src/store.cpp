@@ -151,6 +151,9 @@ append_result store::append(std::initializer_list<event> batch, expected_revisio
 append_result store::append(const event& one, expected_revision expected) {
     return append(std::span<const event>(&one, 1), expected);
 }
+append_result store::append(const event& one, const append_condition& condition) {
+    return append(std::span<const event>(&one, 1), condition);
+}
 
 append_result store::transact(const std::function<void(transaction&)>& decide) {
     return impl_->transactions.run([&decide](transaction::state& state) {

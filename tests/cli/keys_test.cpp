@@ -149,12 +149,16 @@ TEST_CASE("once: an expired key is never new, up to its horizon and beyond") {
     for (const bool swept : {false, true}) {
         if (swept) {
             const auto sweep = sh.keys({"sweep", "--all", "--limit", "1"}).at(0);
-            CHECK(sweep ==
-                  json_members{
-                      {"expired", "2"}, {"evicted", "0"}, {"forgotten", "0"}, {"more", "false"}});
+            CHECK(sweep == json_members{{"swept", "2"},
+                                        {"expired", "2"},
+                                        {"evicted", "0"},
+                                        {"forgotten", "0"},
+                                        {"more", "false"}});
         }
         CHECK(sh.outcome("a") == "expired");
         CHECK(sh.outcome("b") == "too_old");
+        CHECK(sh.answer("a").at("reason").find("no longer") != std::string::npos);
+        CHECK(sh.answer("b").at("reason").find("horizon") != std::string::npos);
         CHECK(sh.answer("c").at("result") == "kept");
     }
     CHECK(sh.keys({"sweep", "--result-bytes-max", "3"}).at(0).at("evicted") == "1");
@@ -162,6 +166,35 @@ TEST_CASE("once: an expired key is never new, up to its horizon and beyond") {
     CHECK(sh.keys({"list", "--state", "expired"}).size() == 3);
     CHECK(sh.keys({"list", "--state", "expired", "--limit", "2"}).size() == 2);
     CHECK(run_command({"verify", sh.store}).exit_code == 0);
+}
+
+TEST_CASE("once reads its events from a pipe without being told so") {
+    shell sh;
+    const auto piped = run_command({"once", sh.store, "--owner", "ann", "--operation", "pay",
+                                    "--key", "k", "--request", R"({"cents":5})"},
+                                   numbered_line(1) + numbered_line(2));
+    CHECK(piped.exit_code == 0);
+    const auto answer = json_lines(piped.out).at(0);
+    CHECK(answer.at("receipts").find(R"("position":2)") != std::string::npos);
+    CHECK(answer.at("reason") == "null");
+    // Without a pipe or a file there are none, and nothing waits for some.
+    CHECK(sh.answer("other").at("receipts") == "[]");
+}
+
+TEST_CASE("messages about keys name what is wrong, and what would be right") {
+    shell sh;
+    sh.once("k");
+    const auto half = run_command({"keys", "show", sh.store, "--owner", "ann"});
+    CHECK(half.exit_code == 2);
+    CHECK(half.err.find("operation is empty") != std::string::npos);
+    const auto state = run_command({"keys", "list", sh.store, "--state", "runing"});
+    CHECK(state.err.find("did you mean running?") != std::string::npos);
+    const auto none = run_command({"keys", "sweep", sh.store, "--all", "--limit", "0"});
+    CHECK(none.exit_code == 2);
+    CHECK(none.err.find("1 to 10000") != std::string::npos);
+    const auto shown = sh.keys({"list"}).at(0);
+    CHECK(shown.at("reason") == "null");
+    CHECK(shown.at("calling") == "null");
 }
 
 TEST_CASE("a call in doubt is unknown to once, and a person resolves it") {

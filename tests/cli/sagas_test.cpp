@@ -77,6 +77,9 @@ TEST_CASE("sagas are listed, by state and by definition") {
     const auto wrong = s.sagas({"list", s.path, "--state", "sleepy"});
     CHECK(wrong.exit_code == 2);
     CHECK(wrong.err.find("compensating") != std::string::npos);
+    const auto slip = s.sagas({"list", s.path, "--state", "stack"});
+    CHECK(slip.err.find("did you mean stuck?") != std::string::npos);
+    CHECK(ids_of(s.sagas({"list", s.path, "--limit", "2"}).out) == "good refused ");
     CHECK(s.sagas({}).exit_code == 2);
     CHECK(s.sagas({"list", s.folder / "nowhere"}).exit_code == 1);
 }
@@ -92,7 +95,9 @@ TEST_CASE("one saga is shown with its steps, as a table on a terminal") {
           R"("name":"reserve","point_of_no_return":false,"reason":null,"result_base64":"/w=="},)"
           R"({"action":"failed","attempts":1,"compensation":null,"compensation_attempts":0,)"
           R"("name":"charge","point_of_no_return":true,"reason":"not today","result":""}])");
-    CHECK(s.sagas({"show", s.path, "nobody"}).exit_code == 1);
+    const auto nobody = s.sagas({"show", s.path, "nobody"});
+    CHECK(nobody.exit_code == 1);
+    CHECK(nobody.err.find("`idem sagas list " + s.path + "`") != std::string::npos);
     CHECK(s.sagas({"show", s.path, "stuck", "more"}).exit_code == 2);
     CHECK(s.sagas({"show", s.path}).exit_code == 2);
     if (!has_terminals()) return;
@@ -101,14 +106,15 @@ TEST_CASE("one saga is shown with its steps, as a table on a terminal") {
     CHECK(people.find("no return") != std::string::npos);
     CHECK(people.find("not today") != std::string::npos);
     const auto listed = run_command({"sagas", "list", s.path}, {.terminal = true}).out;
-    CHECK(listed.find("definition") != std::string::npos);
+    CHECK(listed.find("id ") < listed.find("definition"));
     CHECK(listed.find("waits") != std::string::npos);
 }
 
 TEST_CASE("a stuck saga is resumed or skipped, and goes on at the next runner") {
     shop s;
-    CHECK(s.sagas({"resume", s.path, "good"}).exit_code == 2);
-    CHECK(s.sagas({"resume", s.path, "nobody"}).exit_code == 1);
+    CHECK(s.sagas({"resume", s.path, "stuck"}).exit_code == 2);  // without a reason
+    CHECK(s.sagas({"resume", s.path, "good", "--reason", "x"}).exit_code == 2);
+    CHECK(s.sagas({"resume", s.path, "nobody", "--reason", "x"}).exit_code == 1);
     const auto resumed = json_lines(s.sagas({"resume", s.path, "stuck", "--reason", "go"}).out);
     REQUIRE(resumed.size() == 1);
     CHECK(resumed[0].at("state") == "running");
@@ -141,9 +147,15 @@ TEST_CASE("a saga is aborted before its point of no return, and not behind it") 
 
 TEST_CASE("a sweep lets go of what has ended long ago") {
     const shop s;
-    CHECK(s.sagas({"sweep", s.path}).out == "{\"swept\":0}\n");
-    CHECK(s.sagas({"sweep", s.path, "--keep-days", "0"}).out == "{\"swept\":2}\n");
-    CHECK(s.sagas({"sweep", s.path, "--keep-days", "0"}).out == "{\"swept\":0}\n");
+    const auto sweep = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"sweep", s.path});
+        return s.sagas(more);
+    };
+    CHECK(sweep({}).out == "{\"swept\":0,\"more\":false}\n");
+    CHECK(sweep({"--keep", "0", "--limit", "1"}).out == "{\"swept\":1,\"more\":true}\n");
+    CHECK(sweep({"--keep", "0", "--limit", "1", "--all"}).out == "{\"swept\":1,\"more\":false}\n");
+    CHECK(sweep({"--keep", "0"}).out == "{\"swept\":0,\"more\":false}\n");
+    CHECK(sweep({"--limit", "0"}).exit_code == 2);
     CHECK(json_lines(s.sagas({"show", s.path, "good"}).out).at(0).at("swept") == "true");
-    CHECK(s.sagas({"sweep", s.path, "--keep-days", "soon"}).exit_code == 2);
+    CHECK(sweep({"--keep", "soon"}).exit_code == 2);
 }

@@ -127,7 +127,7 @@ TEST_CASE("a batch that is known is a duplicate, whatever its condition says by 
     const idem::append_condition condition{.streams = {{"s7", expected_revision::no_stream()}},
                                            .unless = {foos}};
     CHECK(store.append({&fresh, 1}, condition).outcome() == outcome::appended);
-    CHECK(store.append({&fresh, 1}, condition).outcome() == outcome::duplicate);
+    CHECK(store.append(fresh, condition).outcome() == outcome::duplicate);
     const std::vector mixed{fresh, tagged(8, "Some", {})};
     const auto result = store.append(mixed, condition);
     CHECK(result.outcome() == outcome::partial_duplicate);

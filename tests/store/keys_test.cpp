@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 
@@ -21,6 +22,17 @@ const idem::key_scope scope{"customer-7", "charge"};
 
 idem::request amount(int cents) {
     return idem::request().with("cents", cents);
+}
+
+// The message with which it is refused.
+std::string refusal(const std::function<void()>& what) {
+    try {
+        what();
+    } catch (const idem::error& e) {
+        CHECK(e.code() == idem::errc::invalid_input);
+        return e.what();
+    }
+    return {};
 }
 
 idem::key_answer charge(idem::store& s, const std::string& key, int cents, int& runs,
@@ -84,6 +96,65 @@ TEST_CASE("the same key in another scope is another key") {
     CHECK(answer({"ab", "b"}) == "ab");
     CHECK(answer({"a", "bb"}) == "a");
     CHECK(store.keys().list().size() == 3);
+}
+
+template <class Value>
+concept field_value = requires(idem::request r, Value v) {
+    idem::request().with("x", v);
+};
+template <class Value>
+concept lvalue_field_value = requires(idem::request r, Value v) {
+    r.with("x", v);
+};
+
+TEST_CASE("requests are built a field at a time, of values that cannot be taken for others") {
+    static_assert(field_value<const char*> && field_value<std::string> && field_value<bool> &&
+                  field_value<int> && field_value<std::uint64_t>);
+    static_assert(!field_value<double> && !field_value<float> && !field_value<void*> &&
+                  !field_value<int*> && !field_value<std::nullptr_t>);
+    static_assert(!lvalue_field_value<double> && !lvalue_field_value<void*> &&
+                  !lvalue_field_value<std::nullptr_t>);
+    idem::request asked;
+    asked.with("cents", 5);
+    asked.with("to", std::string("ann")).with("now", false).with("cents", 6);
+    CHECK(asked.fingerprint() ==
+          idem::request::json(R"({"cents":6,"to":"ann","now":false})").fingerprint());
+}
+
+TEST_CASE("a refused key or owner is named") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    const auto why = [&](const idem::key_scope& in, const std::string& key) {
+        return refusal([&] { store.keys().find(in, key); });
+    };
+    CHECK(why({"", "pay"}, "k") == "owner is empty");
+    CHECK(why({"ann", ""}, "k") == "operation is empty");
+    CHECK(why({"ann", "pay"}, "") == "key is empty");
+    CHECK(refusal([&] {
+              store.consumers().create("c", {.limit = 0});
+          }).starts_with("limit is 0: give 1 to"));
+}
+
+TEST_CASE("an answer that gives nothing back says what to do") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    int runs = 0;
+    charge(store, "k", 5, runs);
+    const auto mismatch = charge(store, "k", 6, runs);
+    CHECK(mismatch.outcome == key_outcome::key_mismatch);
+    CHECK(mismatch.reason.find("ask the same as then") != std::string::npos);
+    const auto ended = [&](const std::string& key, std::chrono::milliseconds horizon) {
+        const auto work = [](idem::transaction&) { return "ok"; };
+        const idem::key_options options{.keep_result = 0ms, .horizon = horizon};
+        store.once(scope, key, amount(5), work, options);
+        return store.once(scope, key, amount(5), work, options);
+    };
+    const auto expired = ended("expired", 1h);
+    CHECK(expired.outcome == key_outcome::expired);
+    CHECK(expired.reason.find("no longer") != std::string::npos);
+    const auto old = ended("old", 0ms);
+    CHECK(old.outcome == key_outcome::too_old);
+    CHECK(old.reason.find("horizon") != std::string::npos);
 }
 
 TEST_CASE("requests are the same whatever the order of their fields and the spelling of values") {
@@ -297,6 +368,8 @@ TEST_CASE("keys travel with export and import, and are folded from the log alone
     forged.type = "idem.KeyFinished";
     forged.data = R"({"key":"nonsense"})";
     CHECK_THROWS_AS(copy.append(forged), idem::error);
+    CHECK(refusal([&] { copy.append(forged); }).find("names no key") != std::string::npos);
+    CHECK(refusal([&] { copy.append(forged); }).find("store's own") != std::string::npos);
     forged.stream = "$others";
     CHECK_THROWS_AS(copy.append(forged), idem::error);
 }

@@ -139,6 +139,16 @@ struct effect_answer {
     effect_state state = effect_state::done;  // of the effect, where it was not fenced
 };
 
+// Called for an effect that no further attempt is made of, and that is left to a person: it is
+// `unknown` or dead from now on, which is on disk, for its last attempt was left without an answer.
+struct effect_given_up {
+    uuid id;
+    std::string name;
+    std::uint64_t attempt = 0;  // the last one's number
+    effect_state state = effect_state::unknown;
+    std::string reason;
+};
+
 struct dispatch_options {
     std::size_t limit = std::numeric_limits<std::size_t>::max();  // attempts
     std::chrono::milliseconds lease = std::chrono::seconds(30);   // for one attempt
@@ -147,8 +157,9 @@ struct dispatch_options {
     // where it answers `unknown`, they are for a person to settle; where it throws, they are tried
     // again later.
     std::function<probe_answer(const effect_delivery&)> probe = {};
-    std::function<void(const effect_answer&)> answered = {};  // a throw ends the dispatch
-    std::stop_token stop = {};                                // between two attempts
+    std::function<void(const effect_answer&)> answered = {};    // a throw ends the dispatch
+    std::function<void(const effect_given_up&)> given_up = {};  // likewise
+    std::stop_token stop = {};                                  // between two attempts
 };
 
 struct dispatch_counts {

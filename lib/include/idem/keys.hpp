@@ -5,12 +5,14 @@
 #include <array>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "idem/append.hpp"
@@ -35,23 +37,32 @@ public:
     // Throws invalid_input.
     static request json(std::string_view object, const std::vector<std::string>& leave_out = {});
 
-    // Text is UTF-8; else throws invalid_input.
-    request with(std::string_view field, std::string_view value) &&;
-    request with(std::string_view field, const char* value) && {
-        return std::move(*this).with(field, std::string_view(value));
+    // Text is UTF-8; else throws invalid_input. Decimals go in as text, or by json(): as floating
+    // point they may differ between two askings that mean the same.
+    request& with(std::string_view field, std::string_view value) &;
+    request& with(std::string_view field, const char* value) & {
+        return with(field, std::string_view(value));
     }
-    request with(std::string_view field, bool value) && {
-        return std::move(*this).with_json(field, value ? "true" : "false");
+    request& with(std::string_view field, std::integral auto value) & {
+        if constexpr (std::same_as<decltype(value), bool>) {
+            return with_json(field, value ? "true" : "false");
+        } else {
+            return with_json(field, std::to_string(value));
+        }
     }
-    request with(std::string_view field, std::integral auto value) && {
-        return std::move(*this).with_json(field, std::to_string(value));
+    request& with(std::string_view field, std::nullptr_t) & = delete;
+    request& with(std::string_view field, std::floating_point auto) & = delete;
+    request& with(std::string_view field, std::floating_point auto) && = delete;
+    request with(std::string_view field, const auto& value) && requires requires(request& r) {
+        r.with(field, value);
     }
+    { return std::move(with(field, value)); }
 
     using fingerprint_bytes = std::array<std::uint8_t, 16>;
     fingerprint_bytes fingerprint() const;  // BLAKE2b
 
 private:
-    request with_json(std::string_view field, std::string value) &&;
+    request& with_json(std::string_view field, std::string value);
     std::map<std::string, std::string, std::less<>> fields_;  // canonical JSON
 };
 

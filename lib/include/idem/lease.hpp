@@ -50,7 +50,8 @@ struct key_answer {
     std::string result = {};             // of completed and rejected
     std::vector<receipt> receipts = {};  // of the events appended with the result
     std::optional<idem::rejection> rejection = {};
-    std::string reason = {};      // dead: why; unknown: the call that was under way
+    // dead: why; unknown: the call that was under way; key_mismatch, expired, too_old: what to do.
+    std::string reason = {};
     timestamp leased_until = {};  // wall clock
 
     // The work was done, now or before.

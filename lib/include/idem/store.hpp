@@ -57,6 +57,7 @@ public:
     append_result append(std::initializer_list<event> batch,
                          expected_revision expected = expected_revision::any());
     append_result append(const event& one, expected_revision expected = expected_revision::any());
+    append_result append(const event& one, const append_condition& condition);
 
     // Reads, decides and appends in one step (idem/transaction.hpp). What `decide` throws is
     // thrown, and nothing is appended.

@@ -15,8 +15,8 @@
 namespace idem {
 namespace {
 
-[[noreturn]] void refuse(std::string field, const std::string& why) {
-    throw error(errc::invalid_input, fmt::format("{} {}", field, why), {.field = std::move(field)});
+[[noreturn]] void refuse(const char* field, const std::string& why) {
+    throw error(errc::invalid_input, fmt::format("{} {}", field, why), {.field = field});
 }
 
 void check_texts(const char* field, const std::vector<std::string>& texts) {

@@ -84,7 +84,7 @@ private:
         const auto appended = effects_.transactions().run([&](transaction::state& s) {
             granted_.reset();
             asks_probe_ = false;
-            given_up_ = {};
+            given_up_.clear();
             settled_.reset();
             fenced_ = false;
             if (answer_) settle(s, *answer_);
@@ -93,10 +93,14 @@ private:
         if (appended.rejection) throw error(errc::corrupt, appended.rejection->message());
         const bool answered = answer_.has_value();
         if (answered) report(*std::exchange(answer_, std::nullopt));
-        counts_.dead += given_up_.dead;
-        counts_.unknown += given_up_.unknown;
+        for (const auto& e : given_up_) report(e);
         if (granted_) ++counts_.attempts;
-        return granted_ || answered || given_up_.dead + given_up_.unknown > 0;
+        return granted_ || answered || !given_up_.empty();
+    }
+
+    void report(const effect_given_up& e) {
+        ++(e.state == effect_state::dead ? counts_.dead : counts_.unknown);
+        if (options_.given_up) tell([&] { options_.given_up(e); });
     }
 
     void report(const answer& a) {
@@ -106,9 +110,16 @@ private:
         if (!fenced_ && settled_ == effect_state::dead) ++counts_.dead;
         if (!fenced_ && settled_ == effect_state::unknown) ++counts_.unknown;
         if (!options_.answered) return;
-        try {
+        tell([&] {
             options_.answered(
                 {a.delivery, a.outcome, fenced_, settled_.value_or(effect_state::done)});
+        });
+    }
+    template <class Listener>
+    void tell(Listener&& listener) {
+        if (listener_fault_) return;
+        try {
+            listener();
         } catch (...) {  // passed on when what was granted in this commit is carried out
             listener_fault_ = std::current_exception();
         }
@@ -188,25 +199,24 @@ private:
         const auto how = static_cast<delivery>(row.delivery);
         const bool lost = state_of(row) == effect_state::attempted;  // its lease is over
         const bool in_doubt = lost || row.in_doubt;
-        const auto give_up = [&](std::string_view type, std::string_view why) {
-            effects::impl::append(s, type, id, row.fence,
-                                  [&](auto& data) { data.text("reason", why); });
+        const auto give_up = [&](effect_state state, std::string why) {
+            effects::impl::append(
+                s, state == effect_state::dead ? "idem.EffectDead" : "idem.EffectUnknown", id,
+                row.fence, [&](auto& data) { data.text("reason", why); });
+            given_up_.push_back({id, row.name, row.fence, state, std::move(why)});
             return false;
         };
         if (lost && how == delivery::at_most_once) {
-            ++given_up_.unknown;
-            return give_up("idem.EffectUnknown", "its lease was over without an answer");
+            return give_up(effect_state::unknown, "its lease was over without an answer");
         }
         if (row.attempts >= row.attempts_max) {
-            ++given_up_.dead;
-            return give_up("idem.EffectDead",
+            return give_up(effect_state::dead,
                            fmt::format("{} attempts, the last without an answer", row.attempts));
         }
         asks_probe_ = in_doubt && how == delivery::probe_then_retry;
         if (asks_probe_ && !options_.probe) {
-            ++given_up_.unknown;
             return give_up(
-                "idem.EffectUnknown",
+                effect_state::unknown,
                 "an attempt was left without an answer, and the dispatcher has no probe");
         }
         grant(s, id, row);
@@ -262,10 +272,7 @@ private:
     // Of the commit under way.
     std::optional<effect_delivery> granted_;
     bool asks_probe_ = false;
-    struct {
-        std::uint64_t dead = 0;
-        std::uint64_t unknown = 0;
-    } given_up_;
+    std::vector<effect_given_up> given_up_;
     std::optional<effect_state> settled_;  // what the answer has made of its effect
     bool fenced_ = false;
 };

@@ -11,8 +11,8 @@
 namespace idem {
 namespace {
 
-[[noreturn]] void refuse(std::string field, const std::string& why) {
-    throw error(errc::invalid_input, fmt::format("{} {}", field, why), {.field = std::move(field)});
+[[noreturn]] void refuse(const char* field, const std::string& why) {
+    throw error(errc::invalid_input, fmt::format("{} {}", field, why), {.field = field});
 }
 
 void check_text(const char* field, std::string_view text, std::size_t bytes_max) {
@@ -50,6 +50,25 @@ key_answer replay(const transaction::state& s, const key_row& row) {
     return answer;
 }
 
+key_answer too_old() {
+    return {.outcome = key_outcome::too_old,
+            .reason =
+                "the key was used longer ago than its horizon; whoever means new work "
+                "gives it a key of its own"};
+}
+key_answer mismatch() {
+    return {.outcome = key_outcome::key_mismatch,
+            .reason =
+                "the key is known with another request; ask the same as then, or give "
+                "this request a key of its own"};
+}
+key_answer expired() {
+    return {.outcome = key_outcome::expired,
+            .reason =
+                "the work was done, and its result is kept no longer; read what came of it "
+                "from the events, and give new work a key of its own"};
+}
+
 std::optional<key_answer> answer_of(const transaction::state& s, const key_row& row) {
     switch (state_of(row)) {
         case key_state::completed:
@@ -57,8 +76,7 @@ std::optional<key_answer> answer_of(const transaction::state& s, const key_row& 
             if (row.expires > s.log_ms()) return replay(s, row);
             [[fallthrough]];
         case key_state::expired:
-            return key_answer{.outcome = row.horizon > s.log_ms() ? key_outcome::expired
-                                                                  : key_outcome::too_old};
+            return row.horizon > s.log_ms() ? expired() : too_old();
         case key_state::dead:
             return key_answer{.outcome = key_outcome::dead, .reason = row.reason};
         case key_state::running:
@@ -114,13 +132,13 @@ key_standing keys::impl::look(const transaction::state& s, const asked_key& key)
         const auto scope = blake2b::of({key.owner, key.operation});
         const auto mark = open_reserved(s.log, fold_).get(forgotten_key(blake2b::bytes_of(scope)));
         if (mark && decode_forgotten(*mark) >= made) {
-            standing.answer = {.outcome = key_outcome::too_old};
+            standing.answer = too_old();
         }
         return standing;
     }
     const auto request = blake2b::from_hex(key.request);
     if (view_of(standing.row->request) != blake2b::bytes_of(*request)) {
-        standing.answer = {.outcome = key_outcome::key_mismatch};
+        standing.answer = mismatch();
     } else {
         standing.answer = answer_of(s, *standing.row);
     }

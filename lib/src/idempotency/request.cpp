@@ -29,7 +29,7 @@ request request::json(std::string_view object, const std::vector<std::string>& l
     return result;
 }
 
-request request::with(std::string_view field, std::string_view value) && {
+request& request::with(std::string_view field, std::string_view value) & {
     if (text::invalid_utf8(value)) {
         throw error(errc::invalid_input,
                     fmt::format("the request's field {} is not UTF-8; give bytes as base64",
@@ -38,16 +38,16 @@ request request::with(std::string_view field, std::string_view value) && {
     }
     std::string quoted;
     json::append_string(quoted, value);
-    return std::move(*this).with_json(field, std::move(quoted));
+    return with_json(field, std::move(quoted));
 }
 
-request request::with_json(std::string_view field, std::string value) && {
+request& request::with_json(std::string_view field, std::string value) {
     if (text::invalid_utf8(field)) {
         throw error(errc::invalid_input, "the name of a field of the request is not UTF-8",
                     {.field = "request"});
     }
     fields_.insert_or_assign(std::string(field), json::canonical(value));
-    return std::move(*this);
+    return *this;
 }
 
 request::fingerprint_bytes request::fingerprint() const {

@@ -54,8 +54,14 @@ std::optional<std::string> reserved_tables::fault_of(const event& e) const {
         return fmt::format("is {}; streams that begin with $ are the store's own",
                            text::shown(e.stream));
     }
-    if (!is_json_content_type(e.content_type)) return "is not JSON, as the store's own events are";
-    return fold->fault_of(e.type, e.data);
+    const auto fault = is_json_content_type(e.content_type)
+                           ? fold->fault_of(e.type, e.data)
+                           : "is not JSON, as the store's own events are";
+    if (!fault) return std::nullopt;
+    return fmt::format(
+        "is {}; streams that begin with $ are the store's own, and take only events that a store "
+        "has written there, as an export has them; this one, {}, {}",
+        text::shown(e.stream), text::shown(e.type), *fault);
 }
 
 void reserved_tables::batch(const open_log& log, std::span<const event_view> events) {

@@ -67,11 +67,11 @@ std::string rejection::message() const {
     switch (outcome) {
         case outcome::id_conflict:
             if (known.empty()) {
-                return fmt::format("event {} repeats an id of its own batch, with a different {}",
-                                   index, field);
+                return fmt::format("event {} repeats an id of its own batch, with other {}", index,
+                                   field);
             }
             return fmt::format(
-                "event {}: its id is known at position {}, with a different {}; give it an id of "
+                "event {}: its id is known at position {}, with other {}; give it an id of "
                 "its own, or compare both with `idem why STORE {} --event FILE`",
                 index, known.front().position, field, to_string(known.front().id));
         case outcome::wrong_revision:
