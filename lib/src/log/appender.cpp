@@ -81,6 +81,7 @@ std::optional<append_result> appender::answer_if_known(const encoded_batch& batc
     if (batch.size() < worth_a_look || env_->read_only()) return std::nullopt;
     try {
         env_->check_files();
+        tables_.subjects->find_table();
         const storage::read_transaction txn(*env_);
         return idem::answer_if_known(index_view(txn, tables_), tables_, batch);
     } catch (const error& e) {
@@ -144,6 +145,7 @@ void appender::commit(const group& requests) {
 
 bool appender::commit_once(const group& requests) {
     bool is_step = false;
+    tables_.subjects->find_table();  // another process may have made it
     storage::write(*env_, [&](storage::write_transaction& txn) {
         open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
         is_step = !log.known.knows_tags() && !tags_given_up_ &&

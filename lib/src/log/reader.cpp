@@ -29,16 +29,33 @@ recorded_event shown_at(const storage::transaction& txn, const log_tables& table
 }
 
 std::optional<recorded_event> log_reader::find(const uuid& id) const {
-    const storage::read_transaction txn(*env_);
-    const auto position = index_view(txn, tables_).find_id(id);
-    if (!position) return std::nullopt;
-    return shown_at(txn, tables_, *position);
+    return read_one(
+        [&](const storage::transaction& txn) { return index_view(txn, tables_).find_id(id); });
 }
 
 std::optional<recorded_event> log_reader::at(std::uint64_t position) const {
-    const storage::read_transaction txn(*env_);
-    if (position == 0 || position > head_of(txn, tables_)) return std::nullopt;
-    return shown_at(txn, tables_, position);
+    return read_one([&](const storage::transaction& txn) -> std::optional<std::uint64_t> {
+        if (position == 0 || position > head_of(txn, tables_)) return std::nullopt;
+        return position;
+    });
+}
+
+// What is sealed is shown by what the table of subjects says, which another process may have made
+// since this one looked for it; and a transaction sees no table that is found after it began.
+std::optional<recorded_event> log_reader::read_one(
+    const std::function<std::optional<std::uint64_t>(const storage::transaction&)>& find) const {
+    for (bool looked = false;; looked = true) {
+        {
+            const storage::read_transaction txn(*env_);
+            const auto position = find(txn);
+            if (!position) return std::nullopt;
+            const event_view e = record_at(txn, tables_, *position);
+            if (looked || !record_reader::is_sealed(e) || tables_.subjects->table()) {
+                return shown_at(txn, tables_, *position);
+            }
+        }
+        tables_.subjects->find_table();
+    }
 }
 
 std::optional<stream_info> log_reader::find_stream(std::string_view stream) const {
@@ -127,6 +144,8 @@ std::uint64_t log_reader::read(const query& select, const visit_event& visit) co
     auto pass = make_pass(tables_, select);
     bool more = true;
     while (more) {
+        tables_.subjects->find_table();
+        tables_.subjects->find_table();
         pass->prepare(*env_);
         const storage::read_transaction txn(*env_);
         more = pass->run(txn, visit);

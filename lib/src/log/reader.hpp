@@ -46,6 +46,8 @@ public:
                          const std::function<bool(const recorded_event&)>& visit) const;
 
 private:
+    std::optional<recorded_event> read_one(
+        const std::function<std::optional<std::uint64_t>(const storage::transaction&)>& find) const;
     // The last event of each stream, in no order of anybody's.
     void each_stream(const visit_event& visit) const;
 

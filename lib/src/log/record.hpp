@@ -93,12 +93,8 @@ struct event_view::shown_payload {
 struct encoded_batch::sealed_event {
     std::string data = {};  // as it was given
     std::string content_type = {};
-    event_view::shown_payload shown = {};
+    event_view::shown_payload shown = {{}, {}, 1};
     bool to_be_sealed = false;
-};
-// as it was given
-std::unique_ptr<event_view::shown_payload> shown = {};
-bool to_be_sealed = false;
 };
 
 inline bool encoded_batch::has_sealed() const noexcept {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/text.hpp"
 #include "idem/error.hpp"
 
@@ -12,6 +14,7 @@ void subject_writer::begin() {
     first_new_ = 0;
     added_.clear();
     keys_.clear();
+    ended_.clear();
 }
 
 storage::table subject_writer::table(storage::write_transaction& txn) {
@@ -22,8 +25,10 @@ storage::table subject_writer::table(storage::write_transaction& txn) {
 std::optional<rejection> subject_writer::refusal(storage::write_transaction& txn,
                                                  const index_view& known, const log_tables& tables,
                                                  const encoded_batch& batch, const decision& d) {
-    const bool none_erased =
-        !batch.has_sealed() || subject_rows::last_erasure(txn, table(txn)) == 0;
+    ended_.clear();  // of a batch before, which was perhaps rejected
+    const bool none_erased = !batch.has_sealed() ||
+                             (!batch.erases() && subject_rows::last_erasure(txn, table(txn)) == 0);
+    std::map<std::string, bool, std::less<>> erased_here;  // by the batch itself, so far
     for (const std::uint32_t i : d.fresh) {
         const event_view e = batch.view(i);
         const auto refuse = [&](const char* field, std::string_view why) {
@@ -39,7 +44,11 @@ std::optional<rejection> subject_writer::refusal(storage::write_transaction& txn
         if (batch.erases() && e.stream() == erasures_stream) {
             const auto statement = read_erasure(e.type(), e.data());
             if (!statement) refuse("data", "would erase nothing: it names no event and no subject");
-            if (statement->what != erasure_statement::kind::event) continue;
+            if (statement->what != erasure_statement::kind::event) {
+                erased_here[statement->subject] =
+                    statement->what == erasure_statement::kind::subject;
+                continue;
+            }
             const auto position = known.find_id(statement->id);
             if (position && !record_reader::is_sealed(record_at(txn, tables, *position))) {
                 refuse("data", fmt::format("names the event at position {}, which was stored "
@@ -51,7 +60,10 @@ std::optional<rejection> subject_writer::refusal(storage::write_transaction& txn
         rejection why{.outcome = outcome::erased, .index = i};
         if (subject_rows::erasure_of(txn, table(txn), e.id()) != 0) return why;
         const auto row = subject_rows::erasure_of(txn, table(txn), e.data_subject());
-        if (row.erased <= row.readmitted) continue;
+        const auto here = erased_here.find(e.data_subject());
+        const bool is_erased =
+            here != erased_here.end() ? here->second : row.erased > row.readmitted;
+        if (!is_erased) continue;
         why.field = "data_subject";
         why.key = e.data_subject();
         return why;
@@ -86,7 +98,8 @@ const subject_writer::known_key& subject_writer::key_of(storage::write_transacti
                                                         std::uint64_t position) {
     if (const auto found = keys_.find(subject); found != keys_.end()) return found->second;
     known_key key;
-    const auto row = subject_rows::key_of(txn, table(txn), subject);
+    auto row = subject_rows::key_of(txn, table(txn), subject);
+    if (ended_.contains(subject)) row.reset();  // it gets another key
     const auto secret = row ? kept_secret(*row) : std::nullopt;
     if (secret) {
         key = {*row, *secret};
@@ -109,7 +122,9 @@ void subject_writer::seal(storage::write_transaction& txn, encoded_batch& batch,
                           const decision& d) {
     storage::key_slot slot;
     slot.is = storage::key_slot::state::event;
+    ended_.clear();
     for (const std::uint32_t i : d.fresh) {
+        if (batch.erases()) end_key(txn, batch.view(i));
         if (!batch.is_to_be_sealed(i)) continue;
         const known_key& subject =
             key_of(txn, batch.view(i).data_subject(), d.result.receipts[i].position);
@@ -120,6 +135,18 @@ void subject_writer::seal(storage::write_transaction& txn, encoded_batch& batch,
         batch.seal(i, {subject.row.slot, number, subject.row.key}, key);
         seal::wipe(key);
     }
+}
+
+// The events behind an erasure in its own batch, once the subject is readmitted, are sealed under
+// another key than those before it.
+void subject_writer::end_key(storage::write_transaction& txn, const event_view& e) {
+    if (e.stream() != erasures_stream) return;
+    const auto statement = read_erasure(e.type(), e.data());
+    if (!statement || statement->what != erasure_statement::kind::subject) return;
+    const auto row = subject_rows::key_of(txn, table(txn), statement->subject);
+    auto& ended = ended_[statement->subject];
+    if (row && (ended.empty() || ended.back().slot != row->slot)) ended.push_back(*row);
+    keys_.erase(statement->subject);
 }
 
 void subject_writer::erase(storage::write_transaction& txn, const index_view& known,
@@ -141,6 +168,7 @@ void subject_writer::erase(storage::write_transaction& txn, const index_view& kn
             subject_rows::put_erasure(txn, table(txn), statement->subject, row);
         }
     }
+    ended_.clear();
 }
 
 void subject_writer::erase_event(storage::write_transaction& txn, const index_view& known,
@@ -168,13 +196,21 @@ void subject_writer::erase_subject(storage::write_transaction& txn, const std::s
     erased.erased = position;
     subject_rows::put_erasure(txn, table(txn), subject, erased);
     subject_rows::put_last_erasure(txn, table(txn), position);
-    keys_.erase(subject);
-    const auto key = subject_rows::key_of(txn, table(txn), subject);
-    if (!key) return;
-    subject_rows::drop_key(txn, table(txn), subject);
-    subject_rows::add_pending(txn, table(txn), key->slot);
-    visit(key->first, fmt::format("data of subject {} was erased at position {}",
-                                  text::shown(subject), position));
+    std::vector<subject_key_row> ended;
+    if (const auto found = ended_.find(subject); found != ended_.end()) {
+        ended = std::exchange(found->second, {});
+        // A key that came behind the batch's last erasure stays.
+        if (!keys_.contains(subject)) subject_rows::drop_key(txn, table(txn), subject);
+    } else if (const auto key = subject_rows::key_of(txn, table(txn), subject)) {
+        ended.push_back(*key);
+        keys_.erase(subject);
+        subject_rows::drop_key(txn, table(txn), subject);
+    }
+    for (const auto& key : ended) {
+        subject_rows::add_pending(txn, table(txn), key.slot);
+        visit(key.first, fmt::format("data of subject {} was erased at position {}",
+                                     text::shown(subject), position));
+    }
 }
 
 void subject_writer::finish(storage::write_transaction& txn) {

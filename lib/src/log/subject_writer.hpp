@@ -54,6 +54,7 @@ private:
     const known_key& key_of(storage::write_transaction& txn, std::string_view subject,
                             std::uint64_t position);
     std::optional<seal::secret> kept_secret(const subject_key_row& row);
+    void end_key(storage::write_transaction& txn, const event_view& e);
     void erase_event(storage::write_transaction& txn, const index_view& known,
                      const log_tables& tables, const uuid& id, std::uint64_t position,
                      const visit_erased& visit);
@@ -65,6 +66,8 @@ private:
     std::uint64_t first_new_ = 0;           // 0: none yet
     std::vector<storage::key_slot> added_;  // from first_new_ on
     std::map<std::string, known_key, std::less<>> keys_;
+    // The keys of subjects that the batch at hand erases.
+    std::map<std::string, std::vector<subject_key_row>, std::less<>> ended_;
 };
 
 }  // namespace idem

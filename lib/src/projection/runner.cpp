@@ -180,6 +180,7 @@ bool projection_runner::enough(time_point end, std::uint64_t position) {
 }
 
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
+    source_.tables.subjects->find_table();  // another process may have made it
     erasures_ = source_.tables.subjects->last_erasure();
     if (projection_.keys_of) {
         if (auto slice = gather_keyed(to)) return std::move(*slice);
