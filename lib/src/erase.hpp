@@ -27,7 +27,7 @@ public:
 
 private:
     erasure record(const erasure_statement& statement, const append_event& append) const;
-    void destroy_again(const erasure_statement& statement) const;
+    erasure destroyed(const erasure_statement& statement, erasure done) const;
     subject_erasure_row erasure_of(std::string_view subject) const;
 
     storage::environment& env_;

@@ -253,3 +253,28 @@ TEST_CASE("an old file of keys that is put back brings nothing back to life") {
     CHECK(secrets(folder).size() == 4);
     CHECK(idem::verify(folder).sound());
 }
+
+TEST_CASE("a readmitted subject that is erased again loses keys that somebody has put back too") {
+    const scratch_folder scratch;
+    const auto folder = scratch / "s.idem";
+    idem::store store(folder);
+    store.append({personal(1, "c1"), personal(2, "c2")});
+    const auto keys = fs::path(folder) / "subjects.keys";
+    const std::string before = bytes_of(keys);
+    CHECK(store.erase_subject("c1").events == 1);
+    CHECK(store.readmit_subject("c1"));
+    SUBCASE("nothing has come since") {}
+    SUBCASE("events have come since, under a new key") {
+        store.append(personal(3, "c1"));
+        std::string both = bytes_of(keys);
+        both.replace(0, before.size(), before);
+        std::ofstream(keys, std::ios::binary) << both;
+    }
+    if (store.head() == 4) std::ofstream(keys, std::ios::binary) << before;
+    REQUIRE_FALSE(idem::verify(folder).sound());
+    const auto again = store.erase_subject("c1");
+    CHECK_FALSE(again.repeated);
+    CHECK(again.events == (store.head() == 5 ? 1 : 2));
+    for (const auto& finding : idem::verify(folder).findings) FAIL_CHECK(finding.message);
+    CHECK(store.at(2)->data == personal(2, "c2").data);
+}
