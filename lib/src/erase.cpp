@@ -97,6 +97,13 @@ bool eraser::readmit_subject(std::string_view name, const append_event& append) 
     return true;
 }
 
+bool eraser::keys_missing() const {
+    const auto table = subjects_.find_table();
+    if (!table || subjects_.keys().refresh()) return false;
+    const storage::read_transaction txn(env_);
+    return subject_rows::next_slot(txn, *table) > 1;
+}
+
 std::vector<subject_info> eraser::subjects() const {
     std::map<std::string, subject_info, std::less<>> found;
     reader_.read({}, [&](const event_view& e) {

@@ -24,6 +24,7 @@ public:
     erasure erase_subject(std::string_view name, const append_event& append) const;
     bool readmit_subject(std::string_view name, const append_event& append) const;
     std::vector<subject_info> subjects() const;
+    bool keys_missing() const;
 
 private:
     erasure record(const erasure_statement& statement, const append_event& append) const;
