@@ -1,6 +1,7 @@
 // Consumers: durable, named subscriptions. Each has a checkpoint and a state of its own, which
 // change in one commit, so that every event has its effect on the state once; and an inbox, which
-// does the same for what comes from elsewhere (inbox.hpp).
+// does the same for what comes from elsewhere (inbox.hpp). States stand in the clear in the log, and
+// are not erased: no personal data.
 #pragma once
 
 #include <chrono>
