@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "exit_code.hpp"
 #include "json_line.hpp"
+#include "missing_keys.hpp"
 #include "open_store.hpp"
 #include "text.hpp"
 
@@ -12,7 +13,8 @@ namespace idem::cli {
 int run(const backup_options& options, session& s) {
     const store from = open_to_read(options.store);
     from.backup(options.target, {.with_keys = options.with_keys});
-    const std::uint64_t events = open_to_read(options.target).head();
+    const store copy = open_to_read(options.target);
+    const std::uint64_t events = copy.head();
     if (s.json) {
         json_line line;
         line.text("store", options.store).text("target", options.target).number("events", events);
@@ -21,6 +23,10 @@ int run(const backup_options& options, session& s) {
         s.out.write(fmt::format("{} holds {} events of {}, verified\n", printable(options.target),
                                 with_commas(events), printable(options.store)));
     }
+    tell_sealed_events(copy,
+                       "keep a copy of the keys elsewhere (mode 0600), for without them that data "
+                       "is lost; projections have no rows there and are made anew",
+                       s);
     return success;
 }
 

@@ -3,12 +3,14 @@
 
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "commands.hpp"
 #include "event_id.hpp"
 #include "exit_code.hpp"
 #include "idem/error.hpp"
 #include "json_line.hpp"
+#include "nearest.hpp"
 #include "open_store.hpp"
 #include "text.hpp"
 
@@ -48,12 +50,29 @@ void print(const char* kind, const std::string& name, const erasure& done, sessi
     if (s.json) {
         json_line line;
         line.text(kind, name).number("position", done.position).flag("repeated", done.repeated);
-        s.out.write(line.str());
+        s.out.write(line.number("events", done.events).str());
+    } else if (done.events == 0) {
+        s.out.write(fmt::format("{} {} is erased, as position {} says; no data was here\n", kind,
+                                printable(name), with_commas(done.position)));
     } else {
         s.out.write(fmt::format("the data of {} {} {}, as position {} says\n", kind,
                                 printable(name), done.repeated ? "was erased before" : "is erased",
                                 with_commas(done.position)));
     }
+}
+
+// A slip in the name must not pass for an erasure.
+void tell_unnamed(const store& in, const std::string& name, session& s) {
+    std::vector<std::string> known;
+    for (const auto& subject : in.subjects()) {
+        if (subject.events > 0) known.push_back(subject.name);
+    }
+    std::string meant;
+    for (const auto& near : nearest(name, known)) {
+        meant += fmt::format("{}{}", meant.empty() ? "; did you mean " : " or ", printable(near));
+    }
+    s.tell(fmt::format("no event here names the subject {}; new ones are refused from now on{}",
+                       printable(name), meant));
 }
 
 int readmit(const erase_options& options, session& s) {
@@ -87,7 +106,9 @@ int run(const erase_options& options, session& s) {
         return failure;
     }
     if (options.subject) {
-        print("subject", *options.subject, in.erase_subject(*options.subject), s);
+        const erasure done = in.erase_subject(*options.subject);
+        print("subject", *options.subject, done, s);
+        if (done.events == 0) tell_unnamed(in, *options.subject, s);
     } else {
         print("event", to_string(id), in.erase(id), s);
     }

@@ -90,6 +90,14 @@ int run(const ingest_command_options& options, session& s) {
                                 printable(options.source), last));
     }
     s.out.flush();
+    if (answer.outcome == ingest_outcome::gap) {
+        s.tell(answer.last
+                   ? fmt::format("what {} gave behind {} up to {} has not come; deliver that first",
+                                 printable(options.source), *answer.last, *options.after)
+                   : fmt::format("{} is not known, so nothing can come after {}; deliver that "
+                                 "first, or the first of all without --after",
+                                 printable(options.source), *options.after));
+    }
     return answer.taken() ? success : rejected;
 }
 

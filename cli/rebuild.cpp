@@ -12,6 +12,7 @@
 #include "idem/store.hpp"
 #include "interrupt.hpp"
 #include "json_line.hpp"
+#include "missing_keys.hpp"
 #include "open_store.hpp"
 #include "print_differences.hpp"
 #include "progress.hpp"
@@ -159,6 +160,9 @@ int run(const rebuild_command_options& options, session& s) {
     }
     if (options.all_stale) chosen = all_stale(to, s);
     if (chosen.empty()) s.tell("no projection that is known here is stale");
+    if (!chosen.empty()) {
+        tell_sealed_events(to, "the rows are made without that data; put the file there first", s);
+    }
     const interrupt signals;
     for (const auto& p : chosen) {
         const int code = options.dry_run ? dry_run(to, p, s) : rebuild(to, p, options, signals, s);

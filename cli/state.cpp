@@ -9,6 +9,7 @@
 #include "idem/error.hpp"
 #include "idem/state.hpp"
 #include "json_line.hpp"
+#include "missing_keys.hpp"
 #include "open_store.hpp"
 #include "print_differences.hpp"
 #include "progress.hpp"
@@ -178,6 +179,7 @@ int print_version(const store& from, const state_options& options, session& s) {
 int run(const state_options& options, session& s) {
     bool writable = false;
     store from = open_as_far_as_allowed(options.store, writable);
+    tell_missing_keys(from, "rows that are made here lack that data", s);
     if (options.name.find('@') != std::string::npos && !is_file_name(options.name)) {
         return print_version(from, options, s);
     }

@@ -30,23 +30,31 @@ erasure eraser::record(const erasure_statement& statement, const append_event& a
     check_statement(statement);
     const append_result done = append(make_erasure(statement));
     const receipt& given = done.receipts.at(0);
-    if (given.outcome == outcome::duplicate) destroy_again(statement);
-    subjects_.complete_erasures();
-    clear_dropped_checkpoints(env_);
-    return {given.position, given.outcome == outcome::duplicate};
+    return destroyed(statement, {given.position, given.outcome == outcome::duplicate});
 }
 
-// The keys of what was erased before: they are there if somebody has put an old file back.
-void eraser::destroy_again(const erasure_statement& statement) const {
+// By the log, whatever the table has: keys that were destroyed before are there if somebody has put
+// an old file back, and a subject whose key was not here once has several.
+erasure eraser::destroyed(const erasure_statement& statement, erasure done) const {
+    subjects_.complete_erasures();
+    if (statement.what == kind::event && !done.repeated) {
+        done.events = 1;
+        clear_dropped_checkpoints(env_);
+        return done;
+    }
     std::set<std::uint64_t> slots;
     reader_.read_sealed([&](const event_view& e, const event_seal& seal) {
-        if (statement.what == kind::event) {
-            if (e.id() == statement.id) slots.insert(seal.event_slot);
-        } else if (e.data_subject() == statement.subject && e.erased()) {
-            slots.insert(seal.subject_slot);
-        }
+        const bool named = statement.what == kind::event ? e.id() == statement.id
+                                                         : e.data_subject() == statement.subject;
+        if (!named || !e.erased()) return;
+        ++done.events;
+        // Behind the erasure another thread may have readmitted the subject, under a new key.
+        if (seal.is != event_seal::state::sealed || e.position() > done.position) return;
+        slots.insert(statement.what == kind::event ? seal.event_slot : seal.subject_slot);
     });
     subjects_.keys().destroy(std::vector<std::uint64_t>(slots.begin(), slots.end()));
+    clear_dropped_checkpoints(env_);
+    return done;
 }
 
 subject_erasure_row eraser::erasure_of(std::string_view subject) const {
@@ -79,9 +87,7 @@ erasure eraser::erase_subject(std::string_view name, const append_event& append)
     const erasure_statement statement{kind::subject, uuid::nil(), std::string(name)};
     const auto row = erasure_of(name);
     if (row.erased <= row.readmitted) return record(statement, append);
-    destroy_again(statement);
-    subjects_.complete_erasures();
-    return {row.erased, true};
+    return destroyed(statement, {row.erased, true});
 }
 
 bool eraser::readmit_subject(std::string_view name, const append_event& append) const {
@@ -89,6 +95,13 @@ bool eraser::readmit_subject(std::string_view name, const append_event& append) 
     if (row.erased <= row.readmitted) return false;
     append(make_erasure({kind::readmission, uuid::nil(), std::string(name)}));
     return true;
+}
+
+bool eraser::keys_missing() const {
+    const auto table = subjects_.find_table();
+    if (!table || subjects_.keys().refresh()) return false;
+    const storage::read_transaction txn(env_);
+    return subject_rows::next_slot(txn, *table) > 1;
 }
 
 std::vector<subject_info> eraser::subjects() const {
@@ -103,6 +116,12 @@ std::vector<subject_info> eraser::subjects() const {
         if (e.sealed()) ++at->second.sealed;
         return true;
     });
+    if (const auto table = subjects_.find_table()) {  // those that no event here names
+        const storage::read_transaction txn(env_);
+        for (auto& name : subject_rows::erased_subjects(txn, *table)) {
+            found.try_emplace(name, subject_info{name});
+        }
+    }
     std::vector<subject_info> result;
     for (auto& [name, info] : found) {
         const auto row = erasure_of(name);

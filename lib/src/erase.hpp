@@ -24,10 +24,11 @@ public:
     erasure erase_subject(std::string_view name, const append_event& append) const;
     bool readmit_subject(std::string_view name, const append_event& append) const;
     std::vector<subject_info> subjects() const;
+    bool keys_missing() const;
 
 private:
     erasure record(const erasure_statement& statement, const append_event& append) const;
-    void destroy_again(const erasure_statement& statement) const;
+    erasure destroyed(const erasure_statement& statement, erasure done) const;
     subject_erasure_row erasure_of(std::string_view subject) const;
 
     storage::environment& env_;

@@ -394,6 +394,9 @@ bool store::readmit_subject(std::string_view name) {
 std::vector<subject_info> store::subjects() const {
     return impl_->erasing.subjects();
 }
+bool store::keys_missing() const {
+    return impl_->erasing.keys_missing();
+}
 
 void store::backup(const std::filesystem::path& target, const backup_options& options) const {
     copy_store(*impl_->env, target, options.with_keys);

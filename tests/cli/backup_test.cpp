@@ -1,6 +1,10 @@
 // idem backup and restore.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 #include "run_command.hpp"
 #include "scratch_folder.hpp"
 
@@ -37,4 +41,28 @@ TEST_CASE("neither backup nor restore writes over anything") {
     CHECK(run_command({"restore", scratch / "absent.idem", scratch / "r.idem"}).exit_code == 1);
     CHECK(!std::filesystem::exists(scratch / "r.idem"));
     CHECK(run_command({"verify", store}).exit_code == 0);
+}
+
+TEST_CASE("who copies without keys, or works without them, is told so") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    const line_of sealed{.id = "018f0000-0000-7000-8000-000000000001",
+                         .more = R"(,"datasubject":"c1")"};
+    run_command({"append", store}, sealed.str() + numbered_line(2));
+    const auto backup = run_command({"backup", store, scratch / "b.idem"});
+    CHECK(backup.exit_code == 0);
+    CHECK(backup.err.find("data of 1 events sealed") != std::string::npos);
+    const auto restored = run_command({"restore", scratch / "b.idem", scratch / "r.idem"});
+    CHECK(restored.err.find("data of 1 events sealed") != std::string::npos);
+    const std::string fold = scratch / "count.json";
+    std::ofstream(fold) << R"({"name":"count","version":1,"key":"stream",)"
+                           R"("on":{"Happened":{"do":[{"count":"events"}]}}})";
+    const auto state = run_command({"state", scratch / "r.idem", fold});
+    CHECK(state.err.find("no subjects.keys: rows that are made here lack") != std::string::npos);
+    const auto rebuilt = run_command({"rebuild", scratch / "r.idem", fold});
+    CHECK(rebuilt.err.find("data of 1 events sealed") != std::string::npos);
+    CHECK(run_command({"backup", store, scratch / "k.idem", "--with-keys"}).err == "");
+    std::filesystem::copy_file(store + "/subjects.keys",
+                               std::string(scratch / "r.idem") + "/subjects.keys");
+    CHECK(run_command({"state", scratch / "r.idem", fold}).err == "");
 }

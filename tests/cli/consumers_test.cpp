@@ -173,6 +173,7 @@ TEST_CASE("ingest takes a delivery in once, and tells gaps") {
     const auto gap = deliver("12", numbered_line(4), {"--after", "11"});
     CHECK(gap.exit_code == 3);
     CHECK(verdict_of(gap) == "gap");
+    CHECK(gap.err.find("orders/3 gave behind 10 up to 11 has not come") != std::string::npos);
     CHECK(json_lines(gap.out)[0].at("last") == "10");
     CHECK(deliver("11", numbered_line(3), {"--after", "10"}).exit_code == 0);
     const auto stale = deliver("9", numbered_line(9));

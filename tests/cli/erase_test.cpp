@@ -34,7 +34,8 @@ TEST_CASE("an event is erased by its id, and every command says so") {
     const auto erased = run_command({"erase", store, id_of(1), "--yes"});
     CHECK(erased.exit_code == 0);
     CHECK(json_lines(erased.out).at(0) ==
-          json_members{{"event", id_of(1)}, {"position", "3"}, {"repeated", "false"}});
+          json_members{
+              {"event", id_of(1)}, {"position", "3"}, {"repeated", "false"}, {"events", "1"}});
     CHECK(json_lines(run_command({"erase", store, id_of(1), "--yes"}).out).at(0).at("repeated") ==
           "true");
 
@@ -81,6 +82,25 @@ TEST_CASE("a subject is erased, listed as erased, and readmitted") {
     CHECK(run_command({"erase", store, "--readmit", "c1"}).exit_code == 0);
     CHECK(run_command({"append", store}, personal_line(3, "c1")).exit_code == 0);
     CHECK(json_lines(run_command({"stats", store}).out).at(0).at("key_bytes") != "0");
+}
+
+TEST_CASE("to erase a subject that no event names is told, with what may have been meant") {
+    const scratch_folder scratch;
+    const std::string store = scratch / "s.idem";
+    run_command({"append", store}, personal_line(1, "customer-17") + personal_line(2, "other"));
+    const auto slip = run_command({"erase", store, "--subject", "custmer-17", "--yes"});
+    CHECK(slip.exit_code == 0);
+    CHECK(json_lines(slip.out).at(0).at("events") == "0");
+    CHECK(slip.err.find("no event here names the subject custmer-17; new ones are refused from "
+                        "now on; did you mean customer-17") != std::string::npos);
+    const auto meant = run_command({"erase", store, "--subject", "customer-17", "--yes"});
+    CHECK(json_lines(meant.out).at(0).at("events") == "1");
+    CHECK(meant.err == "");
+    const auto listed = json_lines(run_command({"subjects", store}).out);
+    REQUIRE(listed.size() == 3);
+    CHECK(listed[0].at("subject") == "custmer-17");
+    CHECK(listed[0].at("events") == "0");
+    CHECK(listed[0].at("is_erased") == "true");
 }
 
 TEST_CASE("nothing is erased unless somebody says yes, nor what cannot be") {

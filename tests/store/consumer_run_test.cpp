@@ -189,3 +189,31 @@ TEST_CASE("two runners with a lease share a consumer, one at a time") {
     CHECK(store.consumers().find("c")->advances == 10);
     CHECK(store.consumers().find("c")->holder.empty());
 }
+
+TEST_CASE("events whose data was erased, or is sealed, are covered and not handed out") {
+    const scratch_folder folder;
+    const auto sealed = [](std::uint64_t number, const char* subject) {
+        auto e = numbered_event(number);
+        e.data_subject = subject;
+        return e;
+    };
+    idem::store store(folder / "s.idem");
+    store.append({sealed(1, "c1"), numbered_event(2), sealed(3, "c2"), sealed(4, "c1")});
+    store.consumers().create("c");
+    store.erase_subject("c1");
+    store.backup(folder / "b.idem");
+    auto batch = store.consumers().next("c");
+    REQUIRE(batch.events.size() == 2);
+    CHECK(batch.events[0].position == 2);
+    CHECK(batch.events[1].position == 3);
+    CHECK(store.consumers().judge("c", 3).outcome == consumer_outcome::gap);
+    CHECK(store.consumers().judge("c", 1).outcome == consumer_outcome::not_selected);
+    CHECK(store.consumers().advance(batch, "").accepted());
+    CHECK(store.consumers().find("c")->events == 2);
+    CHECK(store.consumers().next("c").caught_up);
+
+    idem::store copy(folder / "b.idem");
+    batch = copy.consumers().next("c");
+    REQUIRE(batch.events.size() == 1);
+    CHECK(batch.events[0].position == 2);
+}

@@ -98,13 +98,13 @@ TEST_CASE("an erased event keeps its place and nothing of its data, and never co
         store.append({personal(1, "c1"), personal(2, "c1")});
         const auto before = secrets(folder);
         CHECK(before.size() == 3);
-        CHECK(store.erase(numbered_id(1)) == idem::erasure{3, false});
+        CHECK(store.erase(numbered_id(1)) == idem::erasure{3, false, 1});
         const auto after = secrets(folder);
         REQUIRE(after.size() == 2);
         int kept = 0;
         for (const auto& secret : before) kept += holds(folder, secret) ? 1 : 0;
         CHECK(kept == 2);
-        CHECK(store.erase(numbered_id(1)) == idem::erasure{3, true});
+        CHECK(store.erase(numbered_id(1)) == idem::erasure{3, true, 1});
         check(store);
     }
     {
@@ -124,8 +124,8 @@ TEST_CASE(
     const auto folder = scratch / "s.idem";
     idem::store store(folder);
     store.append({personal(1, "c1"), personal(2, "c2"), personal(3, "c1")});
-    CHECK(store.erase_subject("c1") == idem::erasure{4, false});
-    CHECK(store.erase_subject("c1") == idem::erasure{4, true});
+    CHECK(store.erase_subject("c1") == idem::erasure{4, false, 2});
+    CHECK(store.erase_subject("c1") == idem::erasure{4, true, 2});
     CHECK(store.at(1)->erased);
     CHECK(store.at(2)->data == personal(2, "c2").data);
     CHECK(store.at(3)->erased);
@@ -169,7 +169,8 @@ TEST_CASE("what is not sealed cannot be erased, and who asks is told what to do"
     CHECK_THROWS_AS(store.append(said), idem::error);
     CHECK(store.head() == 1);
     // Of a subject that nobody has met: it is refused from now on.
-    CHECK(store.erase_subject("c9").position == 2);
+    CHECK(store.erase_subject("c9") == idem::erasure{2, false, 0});
+    CHECK(store.subjects() == std::vector{idem::subject_info{"c9", 0, 0, 0, true}});
     CHECK(store.append(personal(3, "c9")).outcome() == outcome::erased);
 }
 

@@ -253,3 +253,73 @@ TEST_CASE("an old file of keys that is put back brings nothing back to life") {
     CHECK(secrets(folder).size() == 4);
     CHECK(idem::verify(folder).sound());
 }
+
+TEST_CASE("a readmitted subject that is erased again loses keys that somebody has put back too") {
+    const scratch_folder scratch;
+    const auto folder = scratch / "s.idem";
+    idem::store store(folder);
+    store.append({personal(1, "c1"), personal(2, "c2")});
+    const auto keys = fs::path(folder) / "subjects.keys";
+    const std::string before = bytes_of(keys);
+    CHECK(store.erase_subject("c1").events == 1);
+    CHECK(store.readmit_subject("c1"));
+    SUBCASE("nothing has come since") {}
+    SUBCASE("events have come since, under a new key") {
+        store.append(personal(3, "c1"));
+        std::string both = bytes_of(keys);
+        both.replace(0, before.size(), before);
+        std::ofstream(keys, std::ios::binary) << both;
+    }
+    if (store.head() == 4) std::ofstream(keys, std::ios::binary) << before;
+    REQUIRE_FALSE(idem::verify(folder).sound());
+    const auto again = store.erase_subject("c1");
+    CHECK_FALSE(again.repeated);
+    CHECK(again.events == (store.head() == 5 ? 1 : 2));
+    for (const auto& finding : idem::verify(folder).findings) FAIL_CHECK(finding.message);
+    CHECK(store.at(2)->data == personal(2, "c2").data);
+}
+
+TEST_CASE("a copy without keys has nothing that was folded from sealed data, and with them all") {
+    const scratch_folder scratch;
+    const std::string folder = scratch / "s.idem";
+    const idem::stream_fold<std::string> latest{
+        .name = "latest",
+        .apply = [](std::string, const idem::event_view& e) { return std::string(e.data()); }};
+    {
+        idem::store store(folder);
+        store.run(last_data(), idem::projection_mode::inline_);
+        std::vector<idem::event> batch{numbered_event(1000)};
+        for (std::uint64_t i = 1; i <= 300; ++i) batch.push_back(personal(i, "c1"));
+        store.append(batch);
+        CHECK(store.keep_checkpoint(last_data(), 200));
+        CHECK(store.fold(latest, "customer-c1").value == personal(300, "c1").data);
+        store.rebuild(last_data("other"), {.progress = [](const idem::rebuild_progress& p) {
+                          return p.now != idem::rebuild_progress::phase::catch_up;
+                      }});
+        REQUIRE(bytes_of(fs::path(folder) / "data.mdb").find(personal_name) != std::string::npos);
+        store.backup(scratch / "b.idem");
+        store.backup(scratch / "k.idem", {.with_keys = true});
+        CHECK_FALSE(store.keys_missing());
+    }
+    const fs::path copied = scratch / "b.idem";
+    CHECK(bytes_of(copied / "data.mdb").find(personal_name) == std::string::npos);
+    for (const auto& entry : fs::directory_iterator(copied.parent_path())) {
+        CHECK(entry.path().filename().string().find("unfinished") == std::string::npos);
+    }
+    CHECK(idem::verify(copied).sound());
+    {
+        idem::store copy(copied);
+        CHECK(copy.keys_missing());
+        CHECK(copy.find_projection("last")->position == 0);
+        CHECK(copy.checkpoints().empty());
+    }
+    fs::copy_file(fs::path(folder) / "subjects.keys", copied / "subjects.keys");
+    idem::store copy(copied);
+    CHECK_FALSE(copy.keys_missing());
+    copy.run(last_data(), idem::projection_mode::inline_);
+    CHECK(row_of(copy, "customer-c1") == personal(300, "c1").data);
+    CHECK(copy.fold(latest, "customer-c1").value == personal(300, "c1").data);
+    copy.append(personal(301, "c1"));
+    CHECK(row_of(copy, "customer-c1") == personal(301, "c1").data);
+    CHECK(row_of(idem::store(scratch / "k.idem"), "customer-c1") == personal(300, "c1").data);
+}

@@ -123,6 +123,10 @@ TEST_CASE("a person sets a source that began anew") {
     store.consumers().reset_source("orders/3", std::nullopt, "topic made anew");
     CHECK_FALSE(store.consumers().find_source("orders/3")->position);
     CHECK(deliver(store, 1).outcome == ingest_outcome::accepted);
+    CHECK_THROWS_AS(store.consumers().reset_source("orders/3", 50, ""), idem::error);
+    CHECK_THROWS_WITH_AS(store.consumers().reset_source("orders/4", 50, "slip"),
+                         doctest::Contains("no source orders/4"), idem::error);
+    CHECK(store.consumers().sources().size() == 1);
     store.consumers().reset_source("orders/3", 50, "skip");
     CHECK(deliver(store, 51, 50).outcome == ingest_outcome::accepted);
     CHECK(store.consumers().find_source("orders/3")->reason == "skip");

@@ -1,6 +1,7 @@
 // Consumers: durable, named subscriptions. Each has a checkpoint and a state of its own, which
 // change in one commit, so that every event has its effect on the state once; and an inbox, which
-// does the same for what comes from elsewhere (inbox.hpp).
+// does the same for what comes from elsewhere (inbox.hpp). States stand in the clear in the log,
+// and are not erased: no personal data.
 #pragma once
 
 #include <chrono>
@@ -20,7 +21,8 @@
 
 namespace idem {
 
-// Which events a consumer is given: those for which all of this holds.
+// Which events a consumer is given: those for which all of this holds. Those whose data was erased,
+// or is sealed as its key is not here, are covered and not given.
 struct consumer_filter {
     std::optional<std::string> stream = {};
     std::vector<std::string> types = {};  // any of these; empty: every type
@@ -187,7 +189,8 @@ public:
                          std::span<const event> events, const ingest_options& options = {});
     std::optional<source_info> find_source(std::string_view source) const;
     std::vector<source_info> sources(std::string_view after = {}, std::size_t limit = 1000) const;
-    // By a person: what comes next must be beyond `position`; nullopt: may be any.
+    // By a person: what comes next must be beyond `position`; nullopt: may be any. Throws
+    // not_found.
     void reset_source(std::string_view source, std::optional<std::uint64_t> position,
                       std::string_view reason);
 

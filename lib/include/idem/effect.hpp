@@ -1,6 +1,7 @@
 // What is to be done outside of the store because an event was appended: an e-mail, a call, a
 // message. It is declared in the same commit as its event, and carried out later
 // (idem/effects.hpp).
+// Payloads and results stand in the clear in the log, and are not erased: no personal data.
 #pragma once
 
 #include <chrono>

@@ -16,11 +16,12 @@ namespace idem {
 struct erasure {
     std::uint64_t position = 0;  // of that event
     bool repeated = false;       // it had been erased before
+    std::uint64_t events = 0;  // whose data is gone, now or since before; 0: none names the subject
 
     friend bool operator==(const erasure&, const erasure&) = default;
 };
 
-// The events of a data subject.
+// The events of a data subject; none of one that was erased before anything of it had come.
 struct subject_info {
     std::string name;
     std::uint64_t events = 0;

@@ -1,5 +1,5 @@
 // Idempotency keys: a command that comes again gets its first answer, and its work is not done
-// twice.
+// twice. Results stand in the clear in the log, and are not erased: no personal data.
 #pragma once
 
 #include <array>

@@ -7,6 +7,8 @@
 // began, whether it is known to have worked or not: it undoes what is there, and does no harm where
 // there is nothing. Where a lease has run out an attempt may still be under way while others go on:
 // if it matters, let the compensation leave a mark, and the action look for it.
+//
+// Inputs and results of steps stand in the clear in the log, and are not erased: no personal data.
 #pragma once
 
 #include <chrono>

@@ -221,6 +221,7 @@ public:
     // New events of an erased subject are refused until then. False: it was not erased.
     bool readmit_subject(std::string_view name);
     std::vector<subject_info> subjects() const;  // reads the whole log
+    bool keys_missing() const;  // events were sealed, and no file of keys is here; costs a lookup
 
     // ---- the whole
 

@@ -100,6 +100,8 @@ void consumers::impl::each_selected(const consumer_row& row, std::uint64_t above
     select.from = above + 1;
     select.to = up_to;
     log_reader(transactor_.source().env, tables()).read(select, [&](const event_view& e) {
+        // As projections do it: a handler has nothing to do with an event whose data is gone.
+        if (e.erased() || e.sealed()) return true;
         return !is_of_streams(row, e) || visit(e);
     });
 }

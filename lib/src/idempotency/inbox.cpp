@@ -148,7 +148,17 @@ std::vector<source_info> consumers::sources(std::string_view after, std::size_t 
 void consumers::reset_source(std::string_view source, std::optional<std::uint64_t> position,
                              std::string_view reason) {
     check_consumer_name("source", source);
+    if (reason.empty()) {
+        throw error(errc::invalid_input, "a reset needs a reason, which is kept with the record",
+                    {.field = "reason"});
+    }
     impl_.append([&](transaction::state& s) {
+        if (!impl_.row(s, source_key(source))) {
+            throw error(errc::not_found,
+                        fmt::format("there is no source {}; `idem consumers list --sources` shows "
+                                    "them",
+                                    source));
+        }
         json::object_writer data;
         data.text("source", source);
         if (position) data.number("position", *position);

@@ -82,6 +82,19 @@ void put_erasure(storage::write_transaction& txn, storage::table t, std::string_
     txn.put(t, row_key(of_subject, subject), numbers({row.erased, row.readmitted}));
 }
 
+std::vector<std::string> erased_subjects(const storage::transaction& txn, storage::table t) {
+    std::vector<std::string> found;
+    const std::string start(1, of_subject);
+    storage::cursor cursor(txn, t);
+    for (auto entry = cursor.seek(start); entry && entry->first.starts_with(start);
+         entry = cursor.next()) {
+        if (number(entry->second, 0) > number(entry->second, 1)) {
+            found.emplace_back(entry->first.substr(1));
+        }
+    }
+    return found;
+}
+
 std::uint64_t erasure_of(const storage::transaction& txn, storage::table t, const uuid& id) {
     return number(txn.get(t, row_key(id)), 0);
 }

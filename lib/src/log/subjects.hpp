@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "idem/event.hpp"
 #include "log/payload_arena.hpp"
@@ -45,6 +46,8 @@ subject_erasure_row erasure_of(const storage::transaction& txn, storage::table t
                                std::string_view subject);
 void put_erasure(storage::write_transaction& txn, storage::table t, std::string_view subject,
                  const subject_erasure_row& row);
+// Those that are erased and not readmitted.
+std::vector<std::string> erased_subjects(const storage::transaction& txn, storage::table t);
 
 std::uint64_t erasure_of(const storage::transaction& txn, storage::table t, const uuid& id);
 void put_erasure(storage::write_transaction& txn, storage::table t, const uuid& id,

@@ -21,7 +21,6 @@ namespace {
 
 using hash::operator+;
 
-constexpr std::string_view table_name = "checkpoints";
 constexpr std::string_view prefix = "checkpoint/";
 constexpr std::size_t step_bytes = 2 << 20;  // written in one commit
 constexpr std::size_t step_rows = 4096;
@@ -236,7 +235,7 @@ scratch_rows make_scratch_at(const event_source& source, const projection& p,
     const std::string fingerprint = maker_of(p, *known, source.tables.subjects->last_erasure());
     projection_place place = make_scratch(p, identity);
     std::uint64_t start = 0;
-    if (const auto kept = source.env->find_table(table_name)) {
+    if (const auto kept = source.env->find_table(checkpoints_table)) {
         const auto catalog = source.env->find_table(catalog_name).value();
         const storage::read_transaction txn(*source.env);
         const auto all = read_all(txn, catalog);
@@ -300,8 +299,8 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
     });
     if (made.info.bytes > limits::checkpoint_bytes_max) return checkpoint_outcome::too_large;
     storage::table kept;
-    storage::write(env,
-                   [&](storage::write_transaction& txn) { kept = txn.open_table(table_name); });
+    storage::write(
+        env, [&](storage::write_transaction& txn) { kept = txn.open_table(checkpoints_table); });
     std::vector<checkpoint> all;
     std::vector<std::string> unreadable;
     std::vector<std::uint32_t> left;
@@ -338,7 +337,7 @@ checkpoint_outcome save_checkpoint(const event_source& source, const projection&
 }
 
 void drop_checkpoints(storage::environment& env, std::string_view name, std::uint32_t version) {
-    const auto kept = env.find_table(table_name);
+    const auto kept = env.find_table(checkpoints_table);
     if (!kept) return;
     const auto catalog = env.find_table(catalog_name).value();
     std::vector<checkpoint> all;
@@ -359,7 +358,7 @@ void drop_checkpoint_entries(storage::write_transaction& txn, storage::table cat
 }
 
 void clear_dropped_checkpoints(storage::environment& env) {
-    const auto kept = env.find_table(table_name);
+    const auto kept = env.find_table(checkpoints_table);
     const auto lock = storage::folder_lock::take(env.folder());
     if (!kept || !lock) return;  // who keeps one at this time clears them
     const auto catalog = env.find_table(catalog_name).value();

@@ -13,6 +13,7 @@
 
 namespace idem {
 
+inline constexpr std::string_view checkpoints_table = "checkpoints";
 inline constexpr std::size_t checkpoints_max = 8;  // of a projection's version
 
 std::vector<checkpoint_info> list_checkpoints(storage::environment& env);
