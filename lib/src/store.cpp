@@ -339,18 +339,20 @@ void store::trace(const projection& p, std::uint64_t from, const visit_trace& vi
     trace_events(impl_->events, p, from, impl_->replay_threads, visit);
 }
 
-std::optional<fold_snapshot> store::load_snapshot(const stream_fold_view& f,
-                                                  std::string_view stream) const {
+fold_start store::load_snapshot(const stream_fold_view& f, std::string_view stream) const {
+    impl_->tables.subjects->find_table();
+    fold_start start{.last_erasure = impl_->tables.subjects->last_erasure()};
     const auto table = impl_->env->find_table(snapshots_name);
-    if (!table) return std::nullopt;
+    if (!table) return start;
     const auto name = snapshot_name(f, *impl_->events.schemas->get());
     const storage::read_transaction txn(*impl_->env);
-    return load_fold_snapshot(txn, *table, name, f.version, stream);
+    start.snapshot = load_fold_snapshot(txn, *table, name, f.version, stream);
+    return start;
 }
 void store::save_snapshot(const stream_fold_view& f, std::string_view stream,
-                          const fold_snapshot& value) const {
+                          const fold_snapshot& value, std::uint64_t last_erasure) const {
     const auto name = snapshot_name(f, *impl_->events.schemas->get());
-    save_fold_snapshot(*impl_->env, name, f.version, stream, value);
+    save_fold_snapshot(impl_->events, name, f.version, stream, value, last_erasure);
 }
 
 store_stats store::stats() const {

@@ -2,7 +2,9 @@
 // long, known and new, and with erasures in their own batch.
 #include <doctest/doctest.h>
 
+#include <latch>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "idem/store.hpp"
@@ -128,4 +130,36 @@ TEST_CASE("a handle that was open before the first subject knows what is erased"
     other.erase_subject("c");
     CHECK(early.find(numbered_id(1))->erased);
     CHECK(early.append(personal(1, "c")).outcome() == outcome::erased);
+}
+
+TEST_CASE("a fold under way when data is erased keeps nothing of it") {
+    const scratch_folder scratch;
+    idem::store store(scratch / "s.idem");
+    const auto first = personal(1, "c");
+    store.append(first);
+    std::vector<idem::event> more;
+    for (std::uint64_t n = 2; n < 400; ++n) more.push_back(numbered_event(n, first.stream));
+    store.append(more);
+    std::latch seen(1);
+    std::latch erased(1);
+    bool waits = true;
+    const idem::stream_fold<std::string> fold{
+        .name = "names", .apply = [&](std::string row, const idem::event_view& e) {
+            if (e.data_subject().empty()) return row;
+            if (waits) {
+                seen.count_down();
+                erased.wait();
+            }
+            return std::string(e.data());
+        }};
+    std::string folded;
+    std::thread folding([&] { folded = store.fold(fold, first.stream).value; });
+    seen.wait();
+    idem::store(scratch / "s.idem").erase_subject("c");
+    erased.count_down();
+    folding.join();
+    CHECK(folded == first.data);  // it had begun before
+    waits = false;
+    CHECK(store.fold(fold, first.stream).value.empty());
+    CHECK(bytes_of(scratch / "s.idem/data.mdb").find(personal_name) == std::string::npos);
 }

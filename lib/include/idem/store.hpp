@@ -236,10 +236,9 @@ private:
                              const std::function<bool(const event_view&)>& visit) const;
     std::uint64_t read_upcast(const query& select, const stream_fold_view& f,
                               const std::function<bool(const event_view&)>& visit) const;
-    std::optional<fold_snapshot> load_snapshot(const stream_fold_view& f,
-                                               std::string_view stream) const;
+    fold_start load_snapshot(const stream_fold_view& f, std::string_view stream) const;
     void save_snapshot(const stream_fold_view& f, std::string_view stream,
-                       const fold_snapshot& value) const;
+                       const fold_snapshot& value, std::uint64_t last_erasure) const;
 
     class impl;
     std::unique_ptr<impl> impl_;

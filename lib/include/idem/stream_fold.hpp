@@ -45,6 +45,12 @@ struct fold_snapshot {
     std::string row;
 };
 
+// Where a fold begins. What it makes is not kept if more data was erased meanwhile.
+struct fold_start {
+    std::optional<fold_snapshot> snapshot = {};
+    std::uint64_t last_erasure = 0;  // position
+};
+
 namespace detail {
 
 // What a store and a transaction have in common, and show to this alone.
@@ -58,10 +64,11 @@ struct folding {
         folded<Row> result;
         std::uint64_t replayed = 0;
         query select{.stream = std::string(stream)};
-        if (const auto snapshot = from.load_snapshot(view, stream)) {
-            result.value = row_codec<Row>::decode(snapshot->row);
-            result.revision = snapshot->revision;
-            select.from_revision = snapshot->revision + 1;
+        const fold_start start = from.load_snapshot(view, stream);
+        if (start.snapshot) {
+            result.value = row_codec<Row>::decode(start.snapshot->row);
+            result.revision = start.snapshot->revision;
+            select.from_revision = start.snapshot->revision + 1;
         }
         from.read_upcast(select, view, [&](const event_view& e) {
             if (!e.erased() && !e.sealed()) result.value = f.apply(std::move(result.value), e);
@@ -70,10 +77,11 @@ struct folding {
             return true;
         });
         if (replayed < snapshot_every) return result;
-        if constexpr (requires { from.save_snapshot(view, stream, fold_snapshot()); }) {
+        if constexpr (requires { from.save_snapshot(view, stream, fold_snapshot(), 0); }) {
             std::string row;
             row_codec<Row>::encode(result.value, row);
-            from.save_snapshot(view, stream, {*result.revision, std::move(row)});
+            from.save_snapshot(view, stream, {*result.revision, std::move(row)},
+                               start.last_erasure);
         }
         return result;
     }

@@ -89,8 +89,7 @@ private:
     void read_views(const query& select, const std::function<bool(const event_view&)>& visit) const;
     void read_upcast(const query& select, const stream_fold_view& f,
                      const std::function<bool(const event_view&)>& visit) const;
-    std::optional<fold_snapshot> load_snapshot(const stream_fold_view& f,
-                                               std::string_view stream) const;
+    fold_start load_snapshot(const stream_fold_view& f, std::string_view stream) const;
     state& state_;
 };
 

@@ -110,11 +110,10 @@ void transaction::read_upcast(const query& select, const stream_fold_view& f,
         return visit(payloads.read(e, arena));
     });
 }
-std::optional<fold_snapshot> transaction::load_snapshot(const stream_fold_view& f,
-                                                        std::string_view stream) const {
+fold_start transaction::load_snapshot(const stream_fold_view& f, std::string_view stream) const {
     storage::write_transaction& txn = state_.log.txn;
-    return load_fold_snapshot(txn, txn.open_table(snapshots_name), snapshot_name(f, *state_.known),
-                              f.version, stream);
+    return {load_fold_snapshot(txn, txn.open_table(snapshots_name), snapshot_name(f, *state_.known),
+                               f.version, stream)};
 }
 
 append_result transactor::run(const work& decide) const {

@@ -58,8 +58,10 @@ std::optional<fold_snapshot> load_fold_snapshot(const storage::transaction& txn,
     return value ? decode(*value, stream) : std::nullopt;
 }
 
-void save_fold_snapshot(storage::environment& env, std::string_view name, std::uint32_t version,
-                        std::string_view stream, const fold_snapshot& snapshot) {
+void save_fold_snapshot(const event_source& source, std::string_view name, std::uint32_t version,
+                        std::string_view stream, const fold_snapshot& snapshot,
+                        std::uint64_t last_erasure) {
+    storage::environment& env = *source.env;
     if (env.read_only() || snapshot.row.size() > limits::row_bytes_max) return;
     const std::string key = snapshot_key(name, version, stream);
     flatbuffers::FlatBufferBuilder builder;
@@ -69,6 +71,7 @@ void save_fold_snapshot(storage::environment& env, std::string_view name, std::u
     builder.Finish(wire::CreateSnapshot(builder, snapshot.revision, row, stream_name,
                                         hash::of_bytes(snapshot.row)));
     storage::write(env, [&](storage::write_transaction& txn) {
+        if (source.tables.subjects->last_erasure(txn) != last_erasure) return;
         const storage::table table = txn.open_table(snapshots_name);
         if (const auto kept = txn.get(table, key)) {
             const auto known = decode(*kept, stream);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "idem/stream_fold.hpp"
+#include "projection/runner.hpp"
 #include "schema/registry.hpp"
 #include "storage/storage.hpp"
 
@@ -24,10 +25,11 @@ std::optional<fold_snapshot> load_fold_snapshot(const storage::transaction& txn,
                                                 storage::table table, std::string_view name,
                                                 std::uint32_t version, std::string_view stream);
 
-// Keeps it unless a newer one is there. Does nothing on a read-only environment, or for a row over
-// its limit.
-void save_fold_snapshot(storage::environment& env, std::string_view name, std::uint32_t version,
-                        std::string_view stream, const fold_snapshot& snapshot);
+// Keeps it unless a newer one is there, or data was erased since `last_erasure`, which it may hold.
+// Does nothing on a read-only environment, or for a row over its limit.
+void save_fold_snapshot(const event_source& source, std::string_view name, std::uint32_t version,
+                        std::string_view stream, const fold_snapshot& snapshot,
+                        std::uint64_t last_erasure);
 
 // All of them: none is to hold data that was erased.
 void drop_fold_snapshots(storage::write_transaction& txn);
