@@ -350,3 +350,37 @@ TEST_CASE("events of 64 tags fill many runs of tags between two runs of ids") {
     }
     check_sound(path);
 }
+
+TEST_CASE("runs of tags that are far behind the rows catch up, in each of two handles") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    make_small(path);
+    history h(5);
+    {
+        idem::store store(path);
+        const auto events = h.tagged(700, 3);
+        store.append(events);
+        h.appended(events);
+    }
+    {
+        const auto env = idem::storage::environment::open(path, {});
+        idem::storage::write(*env, [](idem::storage::write_transaction& txn) {
+            const auto index = idem::open_tag_tables(txn).index;
+            const auto m = idem::index::read_manifest(txn, index);
+            REQUIRE(m.flushed() > 1000);
+            txn.clear_table(index);
+            idem::index::create(txn, index, m.seed, m.chunk_entries, m.phase);
+        });
+    }
+    idem::store first(path);
+    idem::store second(path);
+    for (int i = 0; i < 100; ++i) {
+        h.try_condition(i % 2 == 0 ? first : second);
+        h.try_read(i % 3 == 0 ? first : second);
+    }
+    const auto events = h.tagged(100, 3);
+    REQUIRE(second.append(events).outcome() == outcome::appended);
+    h.appended(events);
+    for (int i = 0; i < 20; ++i) h.try_condition(first);
+    check_sound(path);
+}
