@@ -38,8 +38,8 @@ void forget_tags(const std::filesystem::path& path, bool tables_too) {
     const auto tables = idem::log_tables::open(*env);
     idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
         auto m = idem::index::read_manifest(txn, tables.indexes->ids.table);
-        if (m.flushed() == 0) return;  // it writes the mark with a run
-        if (m.mark.size() > 16) m.mark.resize(16);
+        if (m.flushed() == 0 && !tables_too) return;  // it writes the mark with a run
+        m.mark.resize(std::min<std::size_t>(m.mark.size(), m.flushed() == 0 ? 0 : 16));
         idem::index::write_manifest(txn, tables.indexes->ids.table, m);
         if (!tables_too) return;
         const auto tags = idem::open_tag_tables(txn);
@@ -95,6 +95,15 @@ public:
             e.type = some_type(random_);
             if (random_() % 3 != 0) e.tags = some_tags(random_, random_() % 30 == 0 ? 40 : 3);
             events.push_back(std::move(e));
+        }
+        return events;
+    }
+    // Each event with so many tags.
+    std::vector<idem::event> tagged(std::size_t size, std::size_t tags) {
+        auto events = batch(size);
+        for (auto& e : events) {
+            e.tags = {"all", "few:" + std::to_string(random_() % 300)};
+            for (std::size_t i = 2; i < tags; ++i) e.tags.push_back("own:" + std::to_string(i));
         }
         return events;
     }
@@ -263,5 +272,115 @@ TEST_CASE(
     h.try_condition(store);
     for (int i = 0; i < 50; ++i) h.try_condition(store);
     for (int i = 0; i < 50; ++i) h.try_read(store);
+    check_sound(path);
+}
+
+namespace {
+
+// Made by an idem that knew of no tags, so nearly a run of events has tags that no table holds:
+// many runs of tags. Then two handles, each with its own tail, go on.
+void go_on_with_old(const std::filesystem::path& path, history& h, std::uint64_t events,
+                    std::size_t tags, std::size_t tries) {
+    {
+        idem::store store(path);
+        while (h.size() < events) {
+            const auto batch = h.tagged(std::min<std::size_t>(events - h.size(), 4000), tags);
+            store.append(batch);
+            h.appended(batch);
+        }
+    }
+    forget_tags(path, true);
+    idem::store first(path);
+    idem::store second(path);
+    idem::store* const handles[] = {&first, &second};
+    for (auto* store : handles) h.try_read(*store);
+    const std::size_t in_front = h.random()() % 2 == 0 ? 80 : 1;  // events without tags
+    for (std::size_t i = 0; i < in_front; ++i) {
+        auto plain = h.batch(1);
+        plain[0].tags.clear();
+        REQUIRE(handles[i % 2]->append(plain).outcome() == outcome::appended);
+        h.appended(plain);
+    }
+    for (std::size_t i = 0; i < tries; ++i) {
+        h.try_condition(*handles[h.random()() % 2]);
+        const auto more = h.tagged(1, tags);
+        REQUIRE(handles[i % 2]->append(more).outcome() == outcome::appended);
+        h.appended(more);
+        h.try_read(*handles[h.random()() % 2]);
+    }
+    check_sound(path);
+}
+
+}  // namespace
+
+TEST_CASE("a store with many runs of tags that no table holds can be appended to") {
+    for (const std::size_t tags : {2, 3, 5, 64}) {
+        for (const std::uint64_t events : {20, 63, 64, 127, 250, 700}) {
+            for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+                CAPTURE(tags);
+                CAPTURE(events);
+                CAPTURE(seed);
+                const scratch_folder folder;
+                make_small(folder / "s.idem");
+                history h(seed);
+                go_on_with_old(folder / "s.idem", h, events, tags, 40);
+            }
+        }
+    }
+}
+
+TEST_CASE("a store of 60,000 events of two tags that no table holds can be appended to") {
+    const scratch_folder folder;
+    history h(1);
+    go_on_with_old(folder / "s.idem", h, 60'000, 2, 5);
+}
+
+TEST_CASE("events of 64 tags fill many runs of tags between two runs of ids") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    history h(3);
+    idem::store first(path);
+    idem::store second(path);
+    while (h.size() < 6000) {
+        auto& store = h.random()() % 2 == 0 ? first : second;
+        const auto events = h.tagged(1 + h.random()() % 1500, 64);
+        store.append(events);
+        h.appended(events);
+        h.try_condition(store);
+    }
+    check_sound(path);
+}
+
+TEST_CASE("runs of tags that are far behind the rows catch up, in each of two handles") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    make_small(path);
+    history h(5);
+    {
+        idem::store store(path);
+        const auto events = h.tagged(700, 3);
+        store.append(events);
+        h.appended(events);
+    }
+    {
+        const auto env = idem::storage::environment::open(path, {});
+        idem::storage::write(*env, [](idem::storage::write_transaction& txn) {
+            const auto index = idem::open_tag_tables(txn).index;
+            const auto m = idem::index::read_manifest(txn, index);
+            REQUIRE(m.flushed() > 1000);
+            txn.clear_table(index);
+            idem::index::create(txn, index, m.seed, m.chunk_entries, m.phase);
+        });
+    }
+    idem::store first(path);
+    idem::store second(path);
+    for (int i = 0; i < 100; ++i) {
+        h.try_condition(i % 2 == 0 ? first : second);
+        h.try_read(i % 3 == 0 ? first : second);
+    }
+    const auto events = h.tagged(100, 3);
+    REQUIRE(second.append(events).outcome() == outcome::appended);
+    h.appended(events);
+    for (int i = 0; i < 20; ++i) h.try_condition(first);
     check_sound(path);
 }

@@ -51,11 +51,17 @@ void tail::add(std::uint64_t position, std::span<const fingerprint> keys) {
     for (std::uint64_t i = known; i < keys.size(); ++i) push(keys[i]);
 }
 
-// A part that is full is written out as a run in the very commit that fills it.
-void tail::drop_old() {
+// A part that is full is written out as a run in the very commit that fills it, unless an idem
+// filled it that did not know of this index.
+void tail::drop_old(std::uint64_t written) {
     constexpr std::size_t parts_kept = 2;
     const std::scoped_lock lock(mutex_);
-    while (parts_.size() > parts_kept) parts_.pop_front();
+    while (parts_.size() > parts_kept && parts_.front().last() <= written) parts_.pop_front();
+}
+
+bool tail::has(std::uint64_t above, std::uint64_t up_to) const {
+    const std::shared_lock lock(mutex_);
+    return holds(above, up_to);
 }
 
 bool tail::search(std::span<const fingerprint> keys, std::vector<char>& done, std::uint64_t above,

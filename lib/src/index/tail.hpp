@@ -31,8 +31,11 @@ public:
     void skip_to(std::uint64_t flushed);
     // Ignores a position that another thread has added.
     void add(std::uint64_t position, std::span<const fingerprint> keys);
-    // Forgets what stands in runs even for the readers of a snapshot of some time ago.
-    void drop_old();
+    // Forgets what stands in runs even for the readers of a snapshot of some time ago; nothing
+    // behind `written`, what stands nowhere but in the log.
+    void drop_old(std::uint64_t written = ~0ULL);
+    // Whether all of (above, up_to] is here.
+    bool has(std::uint64_t above, std::uint64_t up_to) const;
 
     // Asks of the positions of these keys in (above, up_to], newest first. Done keys are skipped,
     // and those accepted are done. False: not all of that range is here, and nothing was asked.

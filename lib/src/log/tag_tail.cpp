@@ -55,7 +55,7 @@ void tag_tail::add(std::span<const index::entry> tags, std::uint64_t through) {
 }
 
 void tag_tail::drop_old(std::uint64_t in_rows) {
-    recent_.drop_old();
+    recent_.drop_old(in_rows);
     const std::scoped_lock lock(mutex_);
     const std::uint64_t kept = std::uint64_t{empty_.chunk_entries} * 2;
     if (positions_.size() <= kept + empty_.chunk_entries) return;

@@ -38,6 +38,13 @@ std::vector<index::fingerprint> tag_view::fingerprints(std::uint64_t above,
     return keys;
 }
 
+std::vector<index::entry> tag_view::pending() const {
+    auto found = tail_->recent().entries(in_rows_.tags, last_);
+    if (!found) return own_tail();
+    for (index::entry& tag : *found) tag.position = position(tag.position);
+    return std::move(*found);
+}
+
 std::uint64_t tag_view::position(std::uint64_t ordinal) const {
     if (ordinal <= in_rows_.tags) return rows_->position(ordinal);
     if (const auto found = tail_->position(ordinal)) return *found;

@@ -40,6 +40,9 @@ public:
     // The first ordinal whose position is not less; behind the last where there is none.
     std::uint64_t first_from(std::uint64_t position) const;
 
+    // Those that stand in no row, with their positions.
+    std::vector<index::entry> pending() const;
+
     const index::view& entries() const noexcept { return *entries_; }
     // How many stand in the table `tagged`.
     std::uint64_t in_rows() const noexcept { return in_rows_.tags; }

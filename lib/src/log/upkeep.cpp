@@ -49,8 +49,24 @@ void write_rows(storage::write_transaction& txn, new_tags& tags, const indexed_e
 
 void grow(storage::write_transaction& txn, const tag_tail& tail, new_tags& tags,
           const indexed_events& added) {
-    index::keep_up(txn, open_tag_tables(txn).index, tags.index, tail.recent(), added.tags,
-                   tags.before, tags.after(added));
+    const tag_tables tables = open_tag_tables(txn);
+    const auto grow_from = [&](const index::tail& recent) {
+        index::keep_up(txn, tables.index, tags.index, recent, added.tags, tags.before,
+                       tags.after(added));
+    };
+    const std::uint64_t flushed = tags.index.flushed();
+    if (!tags.fill_a_run(added) || tail.recent().has(flushed, tags.before)) {
+        return grow_from(tail.recent());
+    }
+    // Rows are far ahead of runs, of which the shared tail forgets what stands in rows.
+    index::tail own(tail.empty());
+    own.skip_to(flushed);
+    std::vector<index::fingerprint> keys;
+    for (const auto& tag : tag_rows(txn, tables.rows).read(flushed, tags.before)) {
+        keys.push_back(tag.key);
+    }
+    own.add(flushed + 1, keys);
+    grow_from(own);
 }
 
 // What follows the last row stands in the memory of this process, and after a crash in the log; so
@@ -68,10 +84,7 @@ bool keep_up_tags(storage::write_transaction& txn, const log_tables& tables, con
     new_tags tags{known.entries().contents(), {}, known.last()};
     const bool due = run_of_ids || tags.fill_a_run(added);
     if (due) {
-        auto pending = all.tags.recent().entries(covered.tags, known.last());
-        if (!pending) throw error(errc::corrupt, "the tail of the index of tags has moved on");
-        for (index::entry& tag : *pending) tag.position = known.position(tag.position);
-        tags.pending = std::move(*pending);
+        tags.pending = known.pending();
         write_rows(txn, tags, added, covered);
         {
             const std::scoped_lock lock(all.mutex);
@@ -80,7 +93,8 @@ bool keep_up_tags(storage::write_transaction& txn, const log_tables& tables, con
         write_heads(txn, added.types, 0);
         added.covered = {head, tags.after(added)};
     }
-    if (added.tags.size() > 0 && added.covered.tags > 0) grow(txn, all.tags, tags, added);
+    // What an idem left that knew of no tags can fill runs in a commit that adds none.
+    if ((due || added.tags.size() > 0) && added.covered.tags > 0) grow(txn, all.tags, tags, added);
     return due;
 }
 
