@@ -83,10 +83,10 @@ void fill_with_keys(idem::store& to, std::uint64_t keys) {
             if (c != '-') hex += c;
         }
         e.data = fmt::format(
-            R"({{"key":"{}","owner":"customer","operation":"order","name":"{}","request":"{}",)"
+            R"({{"key":"{}","owner":"customer","operation":"order","name":"blake2b:{}","request":"{}",)"
             R"("fence":0,"rejected":false,"result":"accepted","at":{},"expires":{},)"
             R"("horizon":{}}})",
-            hex, hash, hex, 1'700'000'000'000 + i, 1'700'086'400'000 + i, 9'000'000'000'000);
+            hex, hex, hex, 1'700'000'000'000 + i, 1'700'086'400'000 + i, 9'000'000'000'000);
         batch.push_back(std::move(e));
         if (batch.size() < at_once && i + 1 < keys) continue;
         to.append(batch);

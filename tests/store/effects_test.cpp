@@ -264,6 +264,40 @@ TEST_CASE("finished effects are swept in bounded steps, and never come back") {
     CHECK(sent.seen.size() == count + 1);
 }
 
+TEST_CASE("a sweep that says it is later than it is forgets no effect ahead of time") {
+    clocked_store s;
+    const auto id = declare(*s, 1, mail());
+    s.effects().discard(id, "x");
+    idem::event sweep;
+    sweep.stream = "$effects";
+    sweep.type = "idem.EffectDiscarded";
+    const auto other = declare(*s, 2, mail());
+    const std::string later = std::to_string(s.now_ms() + 4'000'000'000'000);
+    sweep.data = R"({"effect":")" + to_string(other) + R"(","fence":0,"at":)" + later + "}";
+    s->append(sweep);
+    sweep.id = idem::make_uuid_v7();
+    sweep.type = "idem.EffectsSwept";
+    sweep.data = R"({"until":18446744073709551615,"limit":18446744073709551615})";
+    s->append(sweep);
+    CHECK_FALSE(s.effects().find(id));
+    CHECK(s.effects().find(other));
+}
+
+TEST_CASE("texts of effects that are longer than the store writes them are refused") {
+    clocked_store s;
+    const auto id = declare(*s, 1, mail());
+    const auto refused = [&](const std::string& type, const std::string& member) {
+        idem::event e;
+        e.stream = "$effects";
+        e.type = type;
+        e.data = R"({"effect":")" + to_string(id) + R"(","fence":0,")" + member + R"(":")" +
+                 std::string(140'000, 'x') + "\"}";
+        CHECK_THROWS_AS(s->append(e), idem::error);
+    };
+    refused("idem.EffectDone", "result");
+    refused("idem.EffectDiscarded", "reason");
+}
+
 TEST_CASE("events that contradict, or that nobody can have made, have no effect") {
     clocked_store s;
     const auto id = declare(*s, 1, mail());

@@ -90,7 +90,7 @@ struct aging_store {
     }
     // Another store that is given the same events has the same rows.
     void check_replay() {
-        idem::store copy(folder / "copy.idem");
+        idem::store copy(folder / "copy.idem", clock.options());
         copy_events(*store, copy);
         CHECK(table_rows(folder / "copy.idem", "keys") == table_rows(folder / "s.idem", "keys"));
     }
@@ -117,6 +117,15 @@ std::string made_at(idem::timestamp when, int number = 1) {
     const auto ms = std::chrono::floor<std::chrono::milliseconds>(when.time_since_epoch()).count();
     const std::string hex = fmt::format("{:012x}", ms);
     return fmt::format("{}-{}-7000-8000-{:012x}", hex.substr(0, 8), hex.substr(8), number);
+}
+
+// As an import may bring it.
+idem::event foreign(std::string type, std::string data) {
+    idem::event e;
+    e.stream = "$keys";
+    e.type = std::move(type);
+    e.data = std::move(data);
+    return e;
 }
 
 }  // namespace
@@ -243,6 +252,38 @@ TEST_CASE("what has expired and what lies beyond its horizon goes in one repeate
     CHECK(swept.expired == 5);
     CHECK(swept.forgotten == 5);
     CHECK(s.keys().list().empty());
+}
+
+TEST_CASE("a sweep that says it is later than it is lets go of nothing that is alive") {
+    aging_store s;
+    s.once(made_at(s.clock.now()));
+    const auto sweep = foreign("idem.KeysSwept", R"({"until":18446744073709551615,"limit":10000})");
+    s.store->append(sweep);
+    CHECK(s.once(made_at(s.clock.now())).replayed);
+    CHECK(s.keys().stats().completed == 1);
+    s.check_replay();
+}
+
+TEST_CASE("a key that was forgotten is not taken for a new one when events say so") {
+    aging_store s;
+    const std::string key = made_at(s.clock.now());
+    s.once(key);
+    std::vector<idem::event> said;
+    s.store->read({.stream = "$keys"}, [&](const idem::event_view& e) {
+        said.push_back(foreign(std::string(e.type()), std::string(e.data())));
+    });
+    REQUIRE(said.size() == 1);
+    s.pass(48h);
+    CHECK(s.sweep_all().forgotten == 1);
+    const auto rows = table_rows(s.folder / "s.idem", "keys");
+    s.store->append(said[0]);
+    CHECK(table_rows(s.folder / "s.idem", "keys") == rows);
+    std::string claim = said[0].data;
+    claim.replace(claim.find("\"fence\":0"), 9, "\"fence\":1");
+    s.store->append(foreign("idem.KeyClaimed", claim));
+    CHECK(table_rows(s.folder / "s.idem", "keys") == rows);
+    CHECK(s.once(key).outcome == key_outcome::too_old);
+    s.check_replay();
 }
 
 TEST_CASE("for the sake of space the oldest results go first, and no key does") {

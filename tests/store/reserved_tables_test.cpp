@@ -103,6 +103,19 @@ TEST_CASE("events of the store's own streams that could not be theirs are refuse
     refused("idem.KeyAbandoned", R"({"fence":1})");
     refused("idem.KeyAbandoned", R"({"key":")" + key + R"("})");
     refused("idem.KeyFinished", R"({"key":")" + key + R"(","fence":0})");
+    const auto about = [&](const std::string& more) {
+        return R"({"key":")" + key + R"(","fence":0,"request":")" + key + "\"," + more + "}";
+    };
+    refused("idem.KeyFinished", about(R"("owner":"o","operation":"p","name":"n")"));
+    refused("idem.KeyClaimed", about(R"("name":"blake2b:)" + std::string(32, '0') + "\""));
+    const std::string long_text(256, 'x');
+    const std::string large(140'000, 'x');
+    refused("idem.KeyCalling", about(R"("call":")" + long_text + "\""));
+    refused("idem.KeyReached", about(R"("point":")" + long_text + "\""));
+    refused("idem.KeyReached", about(R"("data":")" + large + "\""));
+    refused("idem.KeyAbandoned", about(R"("reason":")" + large + "\""));
+    refused("idem.KeyFinished",
+            about(R"("name":"blake2b:)" + key + R"(","result":")" + large + "\""));
     refused("idem.KeysSwept", R"({"until":1})");
     refused("idem.KeysSwept", R"({"until":1,"limit":0})");
     refused("idem.KeysSwept", R"({"until":1,"limit":10001})");
@@ -122,7 +135,7 @@ TEST_CASE("an event that contradicts the row of its key changes nothing") {
         idem::event e;
         e.stream = "$keys";
         e.type = type;
-        e.data = R"({"key":")" + key + "\"," + members + "}";
+        e.data = R"({"key":")" + key + R"(","name":"blake2b:)" + key + "\"," + members + "}";
         CHECK(store.append(e).outcome() == idem::outcome::appended);
         CHECK(table_rows(path, "keys") == rows);
     };

@@ -266,6 +266,49 @@ TEST_CASE("export, import, backup and restore leave sagas as they were and run n
     for (const auto& f : idem::verify(path).findings) FAIL_CHECK(f.kind << ": " << f.message);
 }
 
+TEST_CASE("a reason that is too long is refused, whether a person or an event gives it") {
+    workshop w;
+    auto store = w.open();
+    const auto trip = saga_of({w.step("a", fails)});
+    store.sagas().start(trip, "s", "in");
+    const std::string reason(4097, 'x');
+    const auto refused = [](const auto& act) {
+        try {
+            act();
+            FAIL_CHECK("took it");
+        } catch (const idem::error& e) {
+            CHECK(e.code() == idem::errc::invalid_input);
+            CHECK(std::string(e.what()).find("reason has 4097 bytes; the limit is 4096") !=
+                  std::string::npos);
+        }
+    };
+    refused([&] { store.sagas().abort("s", reason); });
+    refused([&] { store.sagas().resume("s", reason); });
+    refused([&] { store.sagas().skip_step("s", reason); });
+    idem::event e{.stream = "$sagas", .type = "idem.SagaAborted"};
+    e.data = R"({"saga":"s","fence":1,"at":0,"reason":")" + reason + "\"}";
+    CHECK_THROWS_AS(store.append(e), idem::error);
+    store.sagas().abort("s", reason.substr(1));
+    CHECK(store.sagas().find("s")->reason == reason.substr(1));
+}
+
+TEST_CASE("a sweep that says it is later than it is lets go of no saga ahead of time") {
+    workshop w;
+    auto store = w.open();
+    const auto trip = saga_of({w.step("a")});
+    store.sagas().start(trip, "s", "in");
+    store.sagas().abort("s", "x");
+    const auto fence = std::to_string(store.sagas().find("s")->fence);
+    idem::event e{.stream = "$sagas", .type = "idem.SagaCompensated"};
+    e.data = R"({"saga":"s","fence":)" + fence + R"(,"at":18446744073709551615})";
+    store.append(e);
+    REQUIRE(store.sagas().find("s")->state == idem::saga_state::compensated);
+    idem::event sweep{.stream = "$sagas", .type = "idem.SagasSwept"};
+    sweep.data = R"({"until":18446744073709551615,"limit":10})";
+    store.append(sweep);
+    CHECK(store.sagas().find("s")->input == "in");
+}
+
 TEST_CASE("a sweep lets go of inputs and results by log time, in steps, and keeps the ends") {
     workshop w;
     auto store = w.open();

@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "base/json_object.hpp"
+#include "idem/limits.hpp"
 #include "idempotency/effect_rows.hpp"
 #include "idempotency/row.hpp"
 
@@ -133,6 +134,27 @@ private:
     effect_row& row_;
 };
 
+// Rows are read and written as a whole, so nothing in one may be large without bounds. What is
+// given up without an attempt tells why the last one failed, and so needs a little more.
+std::optional<std::string> excess_in(const json::object_reader& from) {
+    constexpr std::size_t reason_bytes_max = limits::result_bytes_max + 1024;
+    const auto is_longer = [](const std::optional<std::string>& text, std::size_t bytes_max) {
+        return text && text->size() > bytes_max;
+    };
+    for (const auto* const name : {"name", "content_type", "order_key"}) {
+        if (is_longer(from.text(name), limits::name_bytes_max)) {
+            return std::string("has too long a text ") + name;
+        }
+    }
+    for (const auto* const name : {"payload", "result"}) {
+        if (is_longer(from.bytes(name), limits::result_bytes_max)) {
+            return std::string("has too large a ") + name;
+        }
+    }
+    if (is_longer(from.text("reason"), reason_bytes_max)) return "has too long a reason";
+    return std::nullopt;
+}
+
 std::optional<std::string> fault_in(std::string_view type, const json::object_reader& from) {
     if (type == swept_type) {
         if (from.number("until") && from.number("limit")) return std::nullopt;
@@ -143,14 +165,14 @@ std::optional<std::string> fault_in(std::string_view type, const json::object_re
         if (from.text("name").value_or("").empty()) return "names no effect";
         if (from.number("index").value_or(~0ULL) > ~0U) return "has no index";
         if (!delivery_in(from)) return "names no delivery that is known";
-        return std::nullopt;
+        return excess_in(from);
     }
     if (std::find(changing_types.begin(), changing_types.end(), type) == changing_types.end()) {
         return "is of no type that the stream $effects has";
     }
     if (!id_in(from, "effect")) return "names no effect";
     if (!from.number("fence")) return "has no fence";
-    return std::nullopt;
+    return excess_in(from);
 }
 
 }  // namespace
@@ -166,7 +188,9 @@ void effect_fold::apply(const event_view& e, reserved_rows& rows) const {
     const json::object_reader from(data);
     if (fault_in(type, from)) return;
     if (type == swept_type) {
-        const sweep_until bounds{*from.number("until"), *from.number("limit")};
+        // Bounded as key_fold.hpp tells.
+        const std::uint64_t until = std::min(*from.number("until"), e.stamp().clock >> 16);
+        const sweep_until bounds{until, *from.number("limit")};
         for (const auto& id : find_swept_effects(rows, bounds)) forget_effect(rows, id);
     } else if (type == declared_type) {
         const auto row = read_declaration(e, from);

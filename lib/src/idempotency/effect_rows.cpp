@@ -198,10 +198,14 @@ std::optional<uuid> second_in_queue(const reserved_rows& rows, std::string_view 
     return id ? std::optional(read_effect_id(*id)) : std::nullopt;
 }
 
-std::vector<uuid> find_swept_effects(const reserved_rows& rows, const sweep_until& bounds) {
+std::vector<uuid> find_swept_effects(reserved_rows rows, const sweep_until& bounds) {
+    constexpr std::uint64_t limit_max = 10'000;  // of one event, whoever made it
+    const std::uint64_t limit = std::min(bounds.limit, limit_max);
     std::vector<uuid> swept;
-    for (const auto& key : rows.keys(by_end, bounds.limit)) {
-        const std::string_view rest = std::string_view(key).substr(by_end.size());
+    storage::cursor ends(rows.transaction(), rows.table());
+    for (auto row = ends.seek(by_end);
+         row && row->first.starts_with(by_end) && swept.size() < limit; row = ends.next()) {
+        const std::string_view rest = row->first.substr(by_end.size());
         if (rest.size() != number_bytes + uuid_bytes || number_of(rest) > bounds.time) break;
         swept.push_back(read_effect_id(rest));
     }

@@ -66,7 +66,7 @@ struct sweep_until {
     std::uint64_t time = 0;
     std::uint64_t limit = 0;
 };
-std::vector<uuid> find_swept_effects(const reserved_rows& rows, const sweep_until& bounds);
+std::vector<uuid> find_swept_effects(reserved_rows rows, const sweep_until& bounds);
 void forget_effect(reserved_rows& rows, const uuid& id);
 
 }  // namespace idem

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/json_object.hpp"
+#include "idem/limits.hpp"
 #include "idempotency/key_rows.hpp"
 #include "idempotency/row.hpp"
 
@@ -81,9 +82,20 @@ private:
         after_.started = number("at");
     }
 
+    // A key that was forgotten is never taken for a new one, whoever says so.
+    bool is_forgotten() const {
+        const auto made = time_of_key(from_.text("name").value_or(""));
+        if (known_ || made == 0) return false;
+        const auto scope =
+            blake2b::of({from_.text("owner").value_or(""), from_.text("operation").value_or("")});
+        const auto mark = rows_.get(forgotten_key(blake2b::bytes_of(scope)));
+        return mark && decode_forgotten(*mark) >= made;
+    }
+
     bool claim() {
         const bool free = !known_ || (is_open() && !is(key_state::dead));
         if (!free || number("fence") != before_.fence + 1 || contradicts()) return false;
+        if (is_forgotten()) return false;
         if (!known_) identify();
         become(key_state::running);
         after_.fence = number("fence");
@@ -97,7 +109,7 @@ private:
 
     bool finish() {
         if (known_ && !is_open()) return false;
-        if (number("fence") != before_.fence || contradicts()) return false;
+        if (number("fence") != before_.fence || contradicts() || is_forgotten()) return false;
         if (!known_) identify();
         become(from_.flag("rejected") ? key_state::rejected : key_state::completed);
         after_.result = to_bytes(from_.bytes("result").value_or(""));
@@ -154,6 +166,46 @@ constexpr std::array<std::string_view, 9> key_types = {
     "idem.KeyInDoubt", "idem.KeyDied",     "idem.KeyResumed"};
 constexpr std::string_view swept_type = "idem.KeysSwept";
 
+// What dies tells why it was abandoned before, and so needs a little more.
+constexpr std::size_t reason_bytes_max = limits::result_bytes_max + 1024;
+
+bool is_longer(const std::optional<std::string>& text, std::size_t bytes_max) {
+    return text && text->size() > bytes_max;
+}
+
+std::size_t count_items(const json::object_reader& from, std::string_view member) {
+    std::size_t count = 0;
+    const auto items = from.raw(member);
+    if (items) json::each_item(*items, [&count](json::kind, std::string_view) { ++count; });
+    return count;
+}
+
+// Rows are read and written as a whole, so nothing in one may be large without bounds.
+std::optional<std::string> excess_in(const json::object_reader& from) {
+    for (const auto* const name : {"owner", "operation", "name", "call", "point"}) {
+        if (is_longer(from.text(name), limits::name_bytes_max)) {
+            return fmt::format("has too long a text {}", name);
+        }
+    }
+    for (const auto* const name : {"data", "result"}) {
+        if (is_longer(from.bytes(name), limits::result_bytes_max)) {
+            return fmt::format("has too large a {}", name);
+        }
+    }
+    if (is_longer(from.text("reason"), reason_bytes_max)) return "has too long a reason";
+    if (count_items(from, "events") > limits::events_per_key_max) return "has too many events";
+    return std::nullopt;
+}
+
+// A name that is too long to be kept is known by the hash.
+bool names_its_key(const json::object_reader& from) {
+    const auto name = from.text("name").value_or("");
+    const auto key = blake2b::from_hex(from.text("key").value_or(""));
+    if (name == "blake2b:" + blake2b::to_hex(*key)) return true;
+    return *key == blake2b::of({from.text("owner").value_or(""),
+                                from.text("operation").value_or(""), name});
+}
+
 std::optional<std::string> fault_in(std::string_view type, const json::object_reader& from) {
     if (type == swept_type) {
         const auto limit = from.number("limit").value_or(0);
@@ -167,7 +219,8 @@ std::optional<std::string> fault_in(std::string_view type, const json::object_re
     if (!from.number("fence")) return "has no fence";
     const bool names = type == "idem.KeyClaimed" || type == "idem.KeyFinished";
     if (names && !blake2b::from_hex(from.text("request").value_or(""))) return "has no request";
-    return std::nullopt;
+    if (names && !names_its_key(from)) return "has a key that is not the hash of what it names";
+    return excess_in(from);
 }
 
 }  // namespace
@@ -182,8 +235,8 @@ void key_fold::apply(const event_view& e, reserved_rows& rows) const {
     const json::object_reader from(data);
     if (fault_in(type, from)) return;
     if (type == swept_type) {
-        const sweep_bounds bounds{*from.number("until"), *from.number("limit"),
-                                  from.number("result_bytes_max")};
+        const std::uint64_t until = std::min(*from.number("until"), e.stamp().clock >> 16);
+        const sweep_bounds bounds{until, *from.number("limit"), from.number("result_bytes_max")};
         sweep_keys(rows, find_swept(rows, bounds));
     } else {
         key_change(from, rows, *blake2b::from_hex(*from.text("key"))).apply(type);

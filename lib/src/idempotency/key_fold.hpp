@@ -13,7 +13,9 @@
 //     idem.KeyResumed    fence, reason
 //     idem.KeysSwept     until, limit, result_bytes_max
 //
-// Times are milliseconds since 1970.
+// Times are milliseconds since 1970. A sweep reaches no further than the log time at which its
+// event was taken in, whatever it says: `until` was log time when it was written, so that what an
+// honest store has written is earlier, and what an import brings forgets nothing ahead of time.
 #pragma once
 
 #include <optional>

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idempotency/row.hpp"
+#include "idempotency/saga_fold.hpp"
 #include "idempotency/sagas.hpp"
 
 namespace idem {
@@ -17,6 +18,14 @@ constexpr std::array<std::string_view, 6> saga_states = {"",      "running",   "
 
 [[noreturn]] void refuse(const std::string& why) {
     throw error(errc::invalid_input, why, {.field = "saga"});
+}
+
+void check_reason(std::string_view reason) {
+    if (reason.size() <= saga_reason_bytes_max) return;
+    throw error(errc::invalid_input,
+                fmt::format("the reason has {} bytes; the limit is {}", reason.size(),
+                            saga_reason_bytes_max),
+                {.field = "reason"});
 }
 
 void require_idle(const transaction::state& s, const saga_row& row) {
@@ -65,6 +74,7 @@ void sagas::impl::change(std::string_view id, const change_row& change) const {
 }
 
 void sagas::resume(std::string_view id, std::string_view reason) {
+    check_reason(reason);
     impl_.change(id, [&](transaction::state& s, const saga_row& row) {
         if (state_of(row) != saga_state::stuck) {
             refuse(fmt::format("the saga {} is {}, and not stuck", text::shown(id),
@@ -76,6 +86,7 @@ void sagas::resume(std::string_view id, std::string_view reason) {
 }
 
 void sagas::skip_step(std::string_view id, std::string_view reason, std::string_view step) {
+    check_reason(reason);
     impl_.change(id, [&](transaction::state& s, const saga_row& row) {
         const auto at = row.turned ? step_to_undo(row) : step_at(row);
         if (is_finished(row) || !at) {
@@ -93,6 +104,7 @@ void sagas::skip_step(std::string_view id, std::string_view reason, std::string_
 }
 
 void sagas::abort(std::string_view id, std::string_view reason) {
+    check_reason(reason);
     impl_.change(id, [&](transaction::state& s, const saga_row& row) {
         if (!may_abort(row)) {
             const std::string what =

@@ -291,6 +291,8 @@ std::optional<std::string> fault_in(std::string_view type, const json::object_re
     if (!from.number("fence")) return "has no fence";
     if (type == "idem.StepBegun" && !is_name(from.text("name"))) return "names no step";
     if (is_too_large(from.bytes("result"))) return "has too large a result";
+    const auto reason = from.text("reason");  // of each step one, in a row that is read as a whole
+    if (reason && reason->size() > saga_reason_bytes_max) return "has too long a reason";
     return std::nullopt;
 }
 
@@ -318,8 +320,9 @@ void saga_fold::apply(const event_view& e, reserved_rows& rows) const {
     const json::object_reader from(data);
     if (fault_in(type, from)) return;
     if (type == swept_type) {
-        for (const auto& id :
-             find_swept_sagas(rows, *from.number("until"), *from.number("limit"))) {
+        // Bounded as key_fold.hpp tells.
+        const std::uint64_t until = std::min(*from.number("until"), e.stamp().clock >> 16);
+        for (const auto& id : find_swept_sagas(rows, until, *from.number("limit"))) {
             sweep_saga(rows, id);
         }
         return;

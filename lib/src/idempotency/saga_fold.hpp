@@ -34,6 +34,8 @@
 
 namespace idem {
 
+inline constexpr std::size_t saga_reason_bytes_max = 4096;
+
 class saga_fold final : public reserved_fold {
 public:
     std::string_view stream() const noexcept override { return "$sagas"; }

@@ -171,10 +171,12 @@ bool saga_turn::give_up(std::size_t at) {
     const auto& step = definition_.steps[at];
     const std::uint32_t attempts = row_.turned ? begun.undo_attempts : begun.attempts;
     const auto state = row_.turned ? compensation_of(begun) : action_of(begun);
-    const std::string last = begun.reason.empty() ? "" : "; the last failed: " + begun.reason;
+    // It is told again each time, and must not grow.
+    const std::string reason = begun.reason.substr(0, 1000);
+    const std::string last = reason.empty() ? "" : "; the last failed: " + reason;
     const auto end = step_deadline(at);
     if (state == step_state::failed) {
-        fail(at, begun.reason, false);
+        fail(at, reason, false);
     } else if (attempts >= step.attempts_max) {
         fail(at, fmt::format("{} attempts were made{}", attempts, last), false);
     } else if (attempts > 0 && end && *end <= state_.now_ms) {
