@@ -373,3 +373,22 @@ TEST_CASE("keys travel with export and import, and are folded from the log alone
     forged.stream = "$others";
     CHECK_THROWS_AS(copy.append(forged), idem::error);
 }
+
+TEST_CASE("work may throw every code of error, and it is passed on after one run") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    int runs = 0;
+    try {
+        store.once(scope, "k", amount(1), [&](idem::transaction&) -> idem::command_result {
+            if (++runs > 3) throw std::runtime_error("again and again");
+            throw idem::error(idem::errc::map_full, "mine");
+        });
+        FAIL("passed");
+    } catch (const idem::error& e) {
+        CHECK(e.code() == idem::errc::map_full);
+        CHECK(std::string(e.what()) == "mine");
+    }
+    CHECK(runs == 1);
+    CHECK(store.append(numbered_event(1)).accepted());
+    CHECK(charge(store, "k", 1, runs).completed());
+}

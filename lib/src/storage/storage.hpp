@@ -203,12 +203,19 @@ public:
     // where it may have been. Use storage::write rather than this.
     void commit();
 
+    // A write in it has met the end of the map: where it fails, it is to begin again in a larger
+    // one. What a caller's own function throws may be of the same code.
+    bool met_map_end() const noexcept { return met_map_end_; }
+
 private:
     friend class environment;
     struct opened_tables;
     std::optional<table> find_opened(std::string_view name, key_order order);
     void begin_opening();
     void leave(bool committed) noexcept;
+    void note_map_end(int code) noexcept;
+    void check_write(int code, std::string_view doing);
+    bool met_map_end_ = false;
     std::uint64_t tables_known_ = 0;  // how many had been opened when this began
     std::unique_ptr<opened_tables> opened_;
 };
@@ -222,16 +229,18 @@ struct begun_too_early {};
 template <class Body>
 void write(environment& env, Body&& body) {
     for (;;) {
+        std::optional<write_transaction> txn;
         try {
-            write_transaction txn(env);
-            body(txn);
-            txn.commit();
+            txn.emplace(env);
+            body(*txn);
+            txn->commit();
             return;
         } catch (const begun_too_early&) {
             continue;  // there are at most tables_max of them
-        } catch (const error& e) {
-            if (e.code() != errc::map_full) throw;
+        } catch (const error&) {
+            if (!txn || !txn->met_map_end()) throw;
         }
+        txn.reset();
         env.grow();  // throws map_full where it cannot
     }
 }
