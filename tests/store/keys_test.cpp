@@ -392,3 +392,17 @@ TEST_CASE("work may throw every code of error, and it is passed on after one run
     CHECK(store.append(numbered_event(1)).accepted());
     CHECK(charge(store, "k", 1, runs).completed());
 }
+
+TEST_CASE("a transaction appends to no stream of the store's own") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    idem::event e;  // such as an import brings
+    e.stream = "$keys";
+    e.type = "idem.KeyAbandoned";
+    e.data = R"({"key":"00000000000000000000000000000000","fence":1,"reason":""})";
+    CHECK_THROWS_AS(store.transact([&](idem::transaction& t) { t.append(e); }), idem::error);
+    CHECK_THROWS_AS(store.transact([&](idem::transaction& t) { t.append(std::span(&e, 1)); }),
+                    idem::error);
+    CHECK(store.head() == 0);
+    CHECK(store.append(e).accepted());
+}
