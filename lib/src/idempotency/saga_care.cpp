@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "idempotency/sagas.hpp"
 
@@ -20,7 +21,7 @@ constexpr std::array<std::string_view, 6> saga_states = {"",      "running",   "
 }
 
 void require_idle(const transaction::state& s, const saga_row& row) {
-    if (row.leased_until <= s.now_ms) return;
+    if (!runs_until(row.leased_until, s.now_ms)) return;
     throw error(errc::busy,
                 "somebody is at work on the saga; wait until the lease is over, or abort it");
 }
