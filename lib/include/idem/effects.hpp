@@ -189,6 +189,7 @@ struct effect_sweep_result {
 
 // The effects of a store; see store::effects(). Any thread; any number of dispatchers in any number
 // of threads and processes, of which one at a time has the lease on an effect.
+// What runs or dispatches here must have returned before the store ends.
 class effects {
 public:
     // Gives what is due, the longest due first, to `handler`, in this thread, until nothing is.
