@@ -88,7 +88,6 @@ public:
     // A table by name; nullopt where it does not exist. A table can be used in transactions that
     // begin after it was found, and in this thread's write transaction. Found once, it is kept.
     std::optional<table> find_table(std::string_view name, key_order order = key_order::bytes);
-
     // The names of all tables.
     std::vector<std::string> table_names() const;
 
@@ -203,8 +202,7 @@ public:
     // where it may have been. Use storage::write rather than this.
     void commit();
 
-    // A write in it has met the end of the map: where it fails, it is to begin again in a larger
-    // one. What a caller's own function throws may be of the same code.
+    // A write has met the end of the map: it is to begin again, in a larger one.
     bool met_map_end() const noexcept { return met_map_end_; }
 
 private:
@@ -237,16 +235,15 @@ void write(environment& env, Body&& body) {
             return;
         } catch (const begun_too_early&) {
             continue;  // there are at most tables_max of them
-        } catch (const error&) {
+        } catch (const error&) {  // map_full may be of the caller's own function
             if (!txn || !txn->met_map_end()) throw;
+            txn.reset();
         }
-        txn.reset();
         env.grow();  // throws map_full where it cannot
     }
 }
 
 std::uint64_t integer_key(std::string_view key) noexcept;
-
 // Writes through to disk: the folder's entries, so that a rename in it survives a power cut.
 void sync_folder(const std::filesystem::path& folder);
 
