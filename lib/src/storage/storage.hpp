@@ -234,7 +234,7 @@ void write(environment& env, Body&& body) {
             txn->commit();
             return;
         } catch (const begun_too_early&) {
-            continue;  // there are at most tables_max of them
+            continue;             // there are at most tables_max of them
         } catch (const error&) {  // map_full may be of the caller's own function
             if (!txn || !txn->met_map_end()) throw;
             txn.reset();
