@@ -335,3 +335,24 @@ TEST_CASE("a dispatcher that waits hears of effects that others declare, and of 
     dispatcher.join();
     CHECK(sent.payloads() == "now later ");
 }
+
+TEST_CASE("a backoff that was imported and is beyond all bounds is a long one, and not none") {
+    clocked_store s;
+    s->append(numbered_event(1));
+    idem::event e;
+    e.id = idem::effect_id(numbered_id(1), "mail");
+    e.stream = "$effects";
+    e.type = "idem.EffectDeclared";
+    e.data = R"({"event":")" + to_string(numbered_id(1)) +
+             R"(","name":"mail","index":0,"payload":"","delivery":"at_least_once",)"
+             R"("attempts_max":5,"backoff_first":18446744073709551615,)"
+             R"("backoff_max":18446744073709551615,"delay":0})";
+    s->append(e);
+    recorder sent;
+    sent.outcome = idem::effect_outcome::retry("not now");
+    CHECK(s.effects().dispatch(sent.handler()).attempts == 1);
+    s.pass(std::chrono::hours(24 * 364));
+    CHECK(s.effects().dispatch(sent.handler()).attempts == 0);
+    s.pass(std::chrono::hours(24));
+    CHECK(s.effects().dispatch(sent.handler()).attempts == 1);
+}

@@ -338,3 +338,25 @@ TEST_CASE("events that contradict, or that nobody can have made, have no effect"
     CHECK(copy.effects().find(id)->state == effect_state::done);
     CHECK(copy.effects().stats().done == 1);
 }
+
+TEST_CASE(
+    "an event of another kind that has an effect's id is told, and does not hide the effect") {
+    clocked_store s;
+    auto squatter = numbered_event(7);
+    squatter.id = idem::effect_id(numbered_id(1), "mail");
+    s->append(squatter);
+    try {
+        declare(*s, 1, mail());
+        FAIL("declared");
+    } catch (const idem::error& e) {
+        CHECK(e.code() == idem::errc::invalid_input);
+        CHECK(std::string(e.what()).find(to_string(squatter.id)) != std::string::npos);
+        CHECK(std::string(e.what()).find("position 1 ") != std::string::npos);
+    }
+    s->run({"all", {}, [](const idem::event_view&, idem::effect_sink& sink) {
+                sink.declare(mail());
+            }});
+    CHECK_THROWS_AS(s->append(numbered_event(1)), idem::error);
+    CHECK(s->head() == 1);
+    CHECK_FALSE(s->find(numbered_id(1)));
+}

@@ -373,3 +373,36 @@ TEST_CASE("keys travel with export and import, and are folded from the log alone
     forged.stream = "$others";
     CHECK_THROWS_AS(copy.append(forged), idem::error);
 }
+
+TEST_CASE("work may throw every code of error, and it is passed on after one run") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    int runs = 0;
+    try {
+        store.once(scope, "k", amount(1), [&](idem::transaction&) -> idem::command_result {
+            if (++runs > 3) throw std::runtime_error("again and again");
+            throw idem::error(idem::errc::map_full, "mine");
+        });
+        FAIL("passed");
+    } catch (const idem::error& e) {
+        CHECK(e.code() == idem::errc::map_full);
+        CHECK(std::string(e.what()) == "mine");
+    }
+    CHECK(runs == 1);
+    CHECK(store.append(numbered_event(1)).accepted());
+    CHECK(charge(store, "k", 1, runs).completed());
+}
+
+TEST_CASE("a transaction appends to no stream of the store's own") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    idem::event e;  // such as an import brings
+    e.stream = "$keys";
+    e.type = "idem.KeyAbandoned";
+    e.data = R"({"key":"00000000000000000000000000000000","fence":1,"reason":""})";
+    CHECK_THROWS_AS(store.transact([&](idem::transaction& t) { t.append(e); }), idem::error);
+    CHECK_THROWS_AS(store.transact([&](idem::transaction& t) { t.append(std::span(&e, 1)); }),
+                    idem::error);
+    CHECK(store.head() == 0);
+    CHECK(store.append(e).accepted());
+}

@@ -1,6 +1,8 @@
 // Sagas that stand still, run out of time, or move to another store; and what people do with them.
 #include <doctest/doctest.h>
 
+#include <stdexcept>
+
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "idem/store.hpp"
@@ -204,17 +206,25 @@ TEST_CASE("events that are rejected fail the attempt, and a result over its limi
     auto taken = numbered_event(1);
     store.append(taken);
     taken.data = "2";
+    auto ruled = numbered_event(2);
+    ruled.type = "Ruled";
+    const auto reserved = numbered_event(3, "$mine");
+    store.run({"no", {"Ruled"}, [](const idem::event_view&, idem::effect_sink&) {
+                   throw std::runtime_error("the rule is broken");
+               }});
     auto bad = w.step("a", [&](step_context& c) {
         idem::event nameless;
         if (c.saga == "conflict") c.append(taken);
         if (c.saga == "nameless") c.append(nameless);
+        if (c.saga == "reserved") c.append(reserved);
+        if (c.saga == "ruled") c.append(ruled);
         return step_result::done(
             c.saga == "large" ? std::string(idem::limits::result_bytes_max + 1, 'x') : "ok");
     });
     bad.attempts_max = 2;
     bad.backoff = {0ms, 0ms};
     const auto trip = saga_of({bad});
-    for (const char* id : {"conflict", "nameless", "large"}) {
+    for (const char* id : {"conflict", "nameless", "large", "reserved", "ruled"}) {
         CAPTURE(id);
         w.done.clear();
         store.sagas().start(trip, id);

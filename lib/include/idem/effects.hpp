@@ -189,6 +189,7 @@ struct effect_sweep_result {
 
 // The effects of a store; see store::effects(). Any thread; any number of dispatchers in any number
 // of threads and processes, of which one at a time has the lease on an effect.
+// What runs or dispatches here must have returned before the store ends.
 class effects {
 public:
     // Gives what is due, the longest due first, to `handler`, in this thread, until nothing is.
@@ -206,7 +207,7 @@ public:
 
     // By a person. Each throws not_found, invalid_input where the state does not allow it, busy
     // while somebody has a lease.
-    void resume(const uuid& id, std::string_view reason);      // failed, unknown, dead: due now
+    void resume(const uuid& id, std::string_view reason);      // not finished nor due: due now
     void discard(const uuid& id, std::string_view reason);     // what is not finished
     void mark_done(const uuid& id, std::string_view result);   // likewise
     void compensate(const uuid& id, std::string_view reason);  // done, unknown, dead

@@ -67,6 +67,7 @@ private:
 };
 
 // Both in log time, which is that of the newest event: while nothing is appended, nothing expires.
+// An event that is appended under a clock that is ahead moves log time ahead for ever.
 struct key_options {
     // How long the result is kept; then the key answers `expired`.
     std::chrono::milliseconds keep_result = std::chrono::hours(24);

@@ -80,6 +80,7 @@ struct claim_options {
 
 // A right to work on a key. It does not end with the object, which is as good as a crash: the lease
 // runs out, and the next claim takes over. One thread at a time.
+// It must end before its store does.
 class lease {
 public:
     std::uint64_t fence() const noexcept;       // rises with each lease of the key

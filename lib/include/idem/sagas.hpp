@@ -108,7 +108,7 @@ struct saga_sweep_result {
 };
 
 // See store::sagas(). Any thread. Ids are 1 to limits::name_bytes_max bytes of UTF-8 without
-// control characters.
+// control characters. Whoever drives or runs them must have returned before the store ends.
 class sagas {
 public:
     // On disk when it returns; a runner drives it. Input: any bytes up to limits::result_bytes_max.

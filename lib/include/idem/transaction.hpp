@@ -68,12 +68,14 @@ public:
 
     // ---- what is appended when the function returns, all or nothing; nothing if it throws
 
+    // Throw invalid_input where a stream begins with '$': those are the store's own.
     void append(event e);
     void append(std::span<const event> events);
 
     // What is to be done because of an event that this function has appended before; the effect's
     // id. Where the event is known already, and so is a duplicate, nothing is declared. Receipts
-    // are those of append() alone. Throws invalid_input.
+    // are those of append() alone. Throws invalid_input, also where
+    // an event of the log that declares no effect has the effect's id.
     uuid declare(const uuid& event_id, const effect& e);
 
     // Starts a saga in the same commit; as sagas::start (idem/sagas.hpp), of a definition that need

@@ -8,6 +8,7 @@
 #include "idem/limits.hpp"
 #include "idempotency/effects.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "storage/cursor.hpp"
 
@@ -89,7 +90,7 @@ void effects::impl::change(const uuid& id, const change_row& change) const {
                         fmt::format("no effect has the id {}; `idem effects list` tells them",
                                     to_string(id)));
         }
-        if (state_of(*row) == effect_state::attempted && row->leased_until > s.now_ms) {
+        if (state_of(*row) == effect_state::attempted && runs_until(row->leased_until, s.now_ms)) {
             throw error(errc::busy, "somebody has a lease on the effect; wait until it is over");
         }
         change(s, *row);
@@ -99,8 +100,14 @@ void effects::impl::change(const uuid& id, const change_row& change) const {
 void effects::resume(const uuid& id, std::string_view reason) {
     check_length("reason", reason);
     impl_.change(id, [&](transaction::state& s, const effect_row& row) {
+        const bool lost = state_of(row) == effect_state::attempted;  // its lease is over
         const bool waits = state_of(row) == effect_state::failed;
-        if (!waits && !stands_still(state_of(row))) refuse(row, "resumed");
+        if (lost) {
+            impl::append(s, "idem.EffectUnknown", id, row.fence, [](auto& data) {
+                data.text("reason", "its lease was over without an answer");
+            });
+        }
+        if (!lost && !waits && !stands_still(state_of(row))) refuse(row, "resumed");
         impl::append(s, "idem.EffectResumed", id, row.fence,
                      [&](auto& data) { data.text("reason", reason).number("due", s.now_ms); });
     });

@@ -19,13 +19,16 @@ constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
 constexpr std::size_t looked_at_once = 64;  // effects, for the next one to carry out
 constexpr std::size_t reason_bytes_max = 4096;
 
-std::uint64_t backoff_of(const effect_row& row) noexcept {
+std::chrono::milliseconds backoff_of(const effect_row& row) noexcept {
     std::uint64_t wait = row.backoff_first;
     for (std::uint32_t n = 1; n < row.attempts && wait < row.backoff_max; ++n) {
         if (wait == 0) break;
         wait = wait > row.backoff_max / 2 ? row.backoff_max : wait * 2;
     }
-    return std::min(wait, row.backoff_max);
+    // A row that was imported may hold any number.
+    const auto longest_ms = static_cast<std::uint64_t>(longest.count());
+    return std::chrono::milliseconds(
+        static_cast<std::int64_t>(std::min({wait, row.backoff_max, longest_ms})));
 }
 
 // As much of a message as is kept.
@@ -154,8 +157,7 @@ private:
             effects::impl::append(s, "idem.EffectDead", id, row.fence, because);
         } else {
             settled_ = effect_state::failed;
-            const auto after = a.outcome.after.value_or(
-                std::chrono::milliseconds(static_cast<std::int64_t>(backoff_of(row))));
+            const auto after = a.outcome.after.value_or(backoff_of(row));
             const auto wait = std::clamp(after, std::chrono::milliseconds(0), longest);
             effects::impl::append(s, "idem.EffectFailed", id, row.fence, [&](auto& data) {
                 because(data);

@@ -21,12 +21,32 @@ bool concerns(const effect_rule& rule, const event_view& e) {
                                                   rule.name, to_string(e.id()), e.type(), why));
 }
 
+bool is_declaration(const event_view& e) {
+    return e.stream() == effects_stream && e.type() == "idem.EffectDeclared";
+}
+
 }  // namespace
+
+bool is_declared(const open_log& log, const uuid& id, std::string_view name) {
+    bool declared = false;
+    log.known.show_id(id, [&](const event_view& e) {
+        declared = is_declaration(e);
+        if (declared) return;
+        throw error(
+            errc::invalid_input,
+            fmt::format("the effect {} would have the id {}, which the event at position "
+                        "{} ({}) has; give the event that it is declared of another id, or "
+                        "the effect another name",
+                        text::shown(name), to_string(id), e.position(), text::shown(e.type())),
+            {.field = "id"});
+    });
+    return declared;
+}
 
 effect_sink::state::state(const open_log& l, std::span<const event_view> fresh, timestamp now)
     : log_(l), now_(now) {
     for (const auto& e : fresh) {
-        if (e.stream() == effects_stream) in_batch_.insert(e.id());
+        if (is_declaration(e)) in_batch_.insert(e.id());
     }
 }
 
@@ -35,7 +55,7 @@ uuid effect_sink::state::declare(const effect& e) {
     event declared = declare_effect(event_, e, index, now_);
     ++index;
     const uuid id = declared.id;
-    const bool known = in_batch_.contains(id) || log_.known.find_id(id);
+    const bool known = in_batch_.contains(id) || is_declared(log_, id, e.name);
     if (!known) declared_.push_back(std::move(declared));
     return id;
 }

@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,10 @@
 #include "log/appender.hpp"
 
 namespace idem {
+
+// Whether the log has the declaration of the effect that bears this id. Throws invalid_input where
+// it has another event of that id, which anybody can work out: the effect would be lost unseen.
+bool is_declared(const open_log& log, const uuid& id, std::string_view name);
 
 // What the rules have declared of the events of one batch.
 class effect_sink::state {

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "storage/cursor.hpp"
 
@@ -46,7 +47,7 @@ asked_key named_in(const key_row& row, const key_hash& hash) {
 
 void require_open(const transaction::state& s, const key_row& row) {
     const auto state = state_of(row);
-    if (state == key_state::running && row.leased_until > s.now_ms) {
+    if (state == key_state::running && runs_until(row.leased_until, s.now_ms)) {
         throw error(errc::busy, "somebody has a lease on the key; wait until it is over");
     }
     if (!is_finished(row) && state != key_state::expired) return;

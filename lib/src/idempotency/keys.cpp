@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 
 namespace idem {
@@ -80,7 +81,7 @@ std::optional<key_answer> answer_of(const transaction::state& s, const key_row& 
         case key_state::dead:
             return key_answer{.outcome = key_outcome::dead, .reason = row.reason};
         case key_state::running:
-            if (row.leased_until > s.now_ms) {
+            if (runs_until(row.leased_until, s.now_ms)) {
                 return key_answer{.outcome = key_outcome::in_progress,
                                   .leased_until = from_milliseconds(row.leased_until)};
             }

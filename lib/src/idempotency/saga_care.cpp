@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "idem/error.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "idempotency/saga_fold.hpp"
 #include "idempotency/sagas.hpp"
@@ -29,7 +30,7 @@ void check_reason(std::string_view reason) {
 }
 
 void require_idle(const transaction::state& s, const saga_row& row) {
-    if (row.leased_until <= s.now_ms) return;
+    if (!runs_until(row.leased_until, s.now_ms)) return;
     throw error(errc::busy,
                 "somebody is at work on the saga; wait until the lease is over, or abort it");
 }

@@ -210,7 +210,9 @@ std::optional<saga_attempt> sagas::impl::take_turn(const saga_definition& defini
     try {
         rejected = run();
     } catch (const error& e) {
-        if (e.code() != errc::invalid_input || !report || report->events.empty()) throw;
+        // Of a handler, what an effect rule or a projection in step makes of the events.
+        const bool of_events = e.code() == errc::invalid_input || e.code() == errc::handler_failed;
+        if (!of_events || !report || report->events.empty()) throw;
         rejected = e.what();
     }
     result.moved = result.moved || moved;

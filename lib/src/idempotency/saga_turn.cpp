@@ -6,6 +6,7 @@
 
 #include "idem/error.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/saga_fold.hpp"
 #include "idempotency/sagas.hpp"
 
@@ -71,7 +72,8 @@ void saga_turn::append(std::string_view type, const json::object_writer& data) {
 }
 
 std::optional<saga_attempt> saga_turn::take() {
-    if (!is_open(row_) || row_.due > state_.now_ms) return std::nullopt;
+    const bool lost = row_.leased_until != 0 && !runs_until(row_.leased_until, state_.now_ms);
+    if (!is_open(row_) || (row_.due > state_.now_ms && !lost)) return std::nullopt;
     json::object_writer data = about_saga(id_);
     data.number("fence", row_.fence + 1);
     data.number("leased_until", state_.now_ms + count(options_.lease));
@@ -85,6 +87,7 @@ std::optional<saga_attempt> saga_turn::report(const saga_report& made) {
     if (fenced_) return std::nullopt;
     switch (made.result.how) {
         case step_result::kind::done: {
+            refuse_own_streams(made.events);
             state_.events.insert(state_.events.end(), made.events.begin(), made.events.end());
             auto data = under_lease().number("step", made.step);
             if (made.undo) {

@@ -135,7 +135,7 @@ saga_start transaction::start_saga(std::string_view name, std::uint32_t version,
     }
     auto data = about_saga(id).text("name", name).number("version", version);
     data.bytes("input", input).number("at", state_.now_ms);
-    append(make_saga_event("idem.SagaStarted", id, data.str()));
+    state_.events.push_back(make_saga_event("idem.SagaStarted", id, data.str()));
     return {};
 }
 

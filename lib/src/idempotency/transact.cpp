@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idempotency/effect_fold.hpp"
+#include "idempotency/effect_rules.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
 #include "projection/snapshots.hpp"
@@ -70,10 +72,22 @@ std::optional<std::string> transaction::row(std::string_view projection,
     return state_.row(projection, key);
 }
 
+void refuse_own_streams(std::span<const event> events) {
+    for (const auto& e : events) {
+        if (!e.stream.starts_with('$')) continue;
+        throw error(errc::invalid_input,
+                    "the stream " + text::shown(e.stream) +
+                        " is the store's own; give streams names that do not begin with $",
+                    {.field = "stream"});
+    }
+}
+
 void transaction::append(event e) {
+    refuse_own_streams({&e, 1});
     state_.events.push_back(std::move(e));
 }
 void transaction::append(std::span<const event> events) {
+    refuse_own_streams(events);
     state_.events.insert(state_.events.end(), events.begin(), events.end());
 }
 
@@ -90,7 +104,8 @@ uuid transaction::declare(const uuid& event_id, const effect& e) {
     event declared = declare_effect(event_id, e, index, state_.now);
     ++index;
     const uuid id = declared.id;
-    const bool known = state_.log.known.find_id(event_id) || state_.log.known.find_id(id);
+    const bool known =
+        is_declared(state_.log, id, e.name) || state_.log.known.find_id(event_id).has_value();
     if (!known) state_.declared.push_back(std::move(declared));
     return id;
 }

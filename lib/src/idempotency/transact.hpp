@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,9 @@
 #include "projection/runner.hpp"
 
 namespace idem {
+
+// Throws invalid_input: what callers append in a transaction is none of the store's own events.
+void refuse_own_streams(std::span<const event> events);
 
 // What a transaction sees, and what it is to append.
 class transaction::state {

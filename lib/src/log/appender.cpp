@@ -183,10 +183,8 @@ bool appender::make_plan(const open_log& log, request& r) {
             r.condition = plan ? std::move(plan->condition) : append_condition{};
         } catch (const storage::begun_too_early&) {
             throw;
-        } catch (const error& e) {
-            if (e.code() == errc::map_full) throw;
-            r.plan_fault = std::current_exception();
         } catch (...) {
+            if (log.txn.met_map_end()) throw;
             r.plan_fault = std::current_exception();
         }
         r.planned_in = log.txn.id();
@@ -240,13 +238,9 @@ void appender::write_batch(open_log& log, request& r) {
         observers_.front()->batch(log, fresh);
     } catch (const storage::begun_too_early&) {
         throw;
-    } catch (const error& e) {
-        log.head = before;
-        if (e.code() == errc::map_full) throw;
-        r.fault = std::current_exception();
-        return;
     } catch (...) {
         log.head = before;
+        if (log.txn.met_map_end()) throw;
         r.fault = std::current_exception();
         return;
     }

@@ -327,11 +327,14 @@ void index_view::find_heads(std::span<const index::fingerprint> keys,
 
 std::optional<std::uint64_t> index_view::find_id(const uuid& id) const {
     std::optional<std::uint64_t> position;
+    show_id(id, [&](const event_view& e) { position = e.position(); });
+    return position;
+}
+
+void index_view::show_id(const uuid& id, const std::function<void(const event_view&)>& show) const {
     const index::fingerprint key = tables_->indexes->ids.of(id_bytes(id));
     std::vector<char> done(1);
-    find_ids({&key, 1}, {&id, 1}, done,
-             [&](std::size_t, const event_view& e) { position = e.position(); });
-    return position;
+    find_ids({&key, 1}, {&id, 1}, done, [&](std::size_t, const event_view& e) { show(e); });
 }
 
 void index_view::forwards(std::string_view stream, std::uint64_t from,

@@ -108,6 +108,8 @@ public:
     const storage::transaction& transaction() const noexcept { return *txn_; }
 
     std::optional<std::uint64_t> find_id(const uuid& id) const;
+    // Shows the event of this id, if it is known.
+    void show_id(const uuid& id, const std::function<void(const event_view&)>& show) const;
 
     // Looks up many at once. Fingerprints whose mark in `done` is set are left out; the mark of a
     // known one is set.

@@ -88,7 +88,6 @@ public:
     // A table by name; nullopt where it does not exist. A table can be used in transactions that
     // begin after it was found, and in this thread's write transaction. Found once, it is kept.
     std::optional<table> find_table(std::string_view name, key_order order = key_order::bytes);
-
     // The names of all tables.
     std::vector<std::string> table_names() const;
 
@@ -203,12 +202,18 @@ public:
     // where it may have been. Use storage::write rather than this.
     void commit();
 
+    // A write has met the end of the map: it is to begin again, in a larger one.
+    bool met_map_end() const noexcept { return met_map_end_; }
+
 private:
     friend class environment;
     struct opened_tables;
     std::optional<table> find_opened(std::string_view name, key_order order);
     void begin_opening();
     void leave(bool committed) noexcept;
+    void note_map_end(int code) noexcept;
+    void check_write(int code, std::string_view doing);
+    bool met_map_end_ = false;
     std::uint64_t tables_known_ = 0;  // how many had been opened when this began
     std::unique_ptr<opened_tables> opened_;
 };
@@ -222,22 +227,23 @@ struct begun_too_early {};
 template <class Body>
 void write(environment& env, Body&& body) {
     for (;;) {
+        std::optional<write_transaction> txn;
         try {
-            write_transaction txn(env);
-            body(txn);
-            txn.commit();
+            txn.emplace(env);
+            body(*txn);
+            txn->commit();
             return;
         } catch (const begun_too_early&) {
-            continue;  // there are at most tables_max of them
-        } catch (const error& e) {
-            if (e.code() != errc::map_full) throw;
+            continue;             // there are at most tables_max of them
+        } catch (const error&) {  // map_full may be of the caller's own function
+            if (!txn || !txn->met_map_end()) throw;
+            txn.reset();
         }
         env.grow();  // throws map_full where it cannot
     }
 }
 
 std::uint64_t integer_key(std::string_view key) noexcept;
-
 // Writes through to disk: the folder's entries, so that a rename in it survives a power cut.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "storage/handles.hpp"
@@ -45,11 +46,11 @@ std::string_view as_key(const std::uint64_t& number) noexcept {
     return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
-void put_raw(const environment::state& s, MDB_txn* txn, unsigned handle, std::string_view key,
-             std::string_view value, unsigned flags, std::string_view doing) {
+int put_raw(MDB_txn* txn, unsigned handle, std::string_view key, std::string_view value,
+            unsigned flags) noexcept {
     MDB_val k = to_val(key);
     MDB_val v = to_val(value);
-    check(s, mdb_put(txn, handle, &k, &v, flags), doing);
+    return mdb_put(txn, handle, &k, &v, flags);
 }
 
 // A commit that failed without a change of the meta page has written nothing that anybody will
@@ -206,20 +207,28 @@ table write_transaction::open_table(std::string_view name, key_order order) {
     const std::string key(name);
     MDB_dbi handle = 0;
     const unsigned flags = MDB_CREATE | (order == key_order::integer ? MDB_INTEGERKEY : 0U);
-    check(environment_->internals(), mdb_dbi_open(handle_, key.c_str(), flags, &handle),
-          "making a table");
+    check_write(mdb_dbi_open(handle_, key.c_str(), flags, &handle), "making a table");
     opened_->tables.emplace(key, handle);
     return table(handle);
 }
 
+void write_transaction::note_map_end(int code) noexcept {
+    if (code == MDB_MAP_FULL || code == ENOMEM) met_map_end_ = true;
+}
+
+void write_transaction::check_write(int code, std::string_view doing) {
+    note_map_end(code);
+    check(environment_->internals(), code, doing);
+}
+
 void write_transaction::clear_table(table t) {
     ++changes_;
-    check(environment_->internals(), mdb_drop(handle_, t.raw(), 0), "emptying a table");
+    check_write(mdb_drop(handle_, t.raw(), 0), "emptying a table");
 }
 
 void write_transaction::put(table t, std::string_view key, std::string_view value) {
     ++changes_;
-    put_raw(environment_->internals(), handle_, t.raw(), key, value, 0, "writing a key");
+    check_write(put_raw(handle_, t.raw(), key, value, 0), "writing a key");
     count_windows(1);
 }
 
@@ -229,15 +238,14 @@ void write_transaction::put(table t, std::uint64_t key, std::string_view value) 
 
 void write_transaction::append(table t, std::string_view key, std::string_view value) {
     ++changes_;
-    put_raw(environment_->internals(), handle_, t.raw(), key, value, MDB_APPEND, "appending a key");
+    check_write(put_raw(handle_, t.raw(), key, value, MDB_APPEND), "appending a key");
 }
 
 std::span<char> write_transaction::append(table t, std::uint64_t key, std::size_t bytes) {
     ++changes_;
     MDB_val k = to_val(as_key(key));
     MDB_val value{bytes, nullptr};
-    check(environment_->internals(),
-          mdb_put(handle_, t.raw(), &k, &value, MDB_APPEND | MDB_RESERVE), "appending a key");
+    check_write(mdb_put(handle_, t.raw(), &k, &value, MDB_APPEND | MDB_RESERVE), "appending a key");
     return {static_cast<char*>(value.mv_data), bytes};
 }
 
@@ -246,7 +254,7 @@ bool write_transaction::erase(table t, std::string_view key) {
     MDB_val wanted = to_val(key);
     const int code = mdb_del(handle_, t.raw(), &wanted, nullptr);
     if (code == MDB_NOTFOUND) return false;
-    check(environment_->internals(), code, "erasing a key");
+    check_write(code, "erasing a key");
     return true;
 }
 
@@ -259,6 +267,7 @@ void write_transaction::commit() {
     s.writer = std::thread::id();
     // Whatever the answer, the handle is gone after this call.
     const int code = mdb_txn_commit(handle_);
+    note_map_end(code);
     const bool incomplete = code == 0 && misses_pages(s);
     leave(code == 0);
     if (code != 0) throw_commit_fault(s, code);
