@@ -83,7 +83,8 @@ void fill_with_keys(idem::store& to, std::uint64_t keys) {
             if (c != '-') hex += c;
         }
         e.data = fmt::format(
-            R"({{"key":"{}","owner":"customer","operation":"order","name":"blake2b:{}","request":"{}",)"
+            R"({{"key":"{}","owner":"customer","operation":"order","name":"blake2b:{}",)"
+            R"("request":"{}",)"
             R"("fence":0,"rejected":false,"result":"accepted","at":{},"expires":{},)"
             R"("horizon":{}}})",
             hex, hex, hex, 1'700'000'000'000 + i, 1'700'086'400'000 + i, 9'000'000'000'000);

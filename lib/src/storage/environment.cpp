@@ -161,7 +161,7 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
     }
     // First the gate, then the lock: as writers do, who hold the lock until they leave.
     enter_mapped(s);
-    const std::unique_lock lock(s.tables_mutex);
+    std::unique_lock lock(s.tables_mutex);
     if (const auto found = known()) {
         leave_environment(s);
         return found;
@@ -181,6 +181,11 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
     }
     leave_environment(s);
     if (code == MDB_NOTFOUND) return std::nullopt;
+    if (code == MDB_MAP_RESIZED) {  // by another process: a reader takes its size over
+        lock.unlock();
+        { const read_transaction taken_over(*this); }
+        return find_table(name, order);
+    }
     check(s, code, "opening a table");
     s.tables.emplace(key, handle);
     ++s.tables_opened;
