@@ -120,8 +120,12 @@ asked_key keys::impl::ask(const key_scope& scope, std::string_view key, const re
             blake2b::to_hex(asked.fingerprint()), hash};
 }
 
+reserved_rows keys::impl::rows(const transaction::state& s) const {
+    return s.reserved.open(s.log, fold_.stream());
+}
+
 std::optional<key_row> keys::impl::row(const transaction::state& s, const key_hash& hash) const {
-    const auto found = open_reserved(s.log, fold_).get(key_row_key(hash));
+    const auto found = rows(s).get(key_row_key(hash));
     return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
 }
 
@@ -131,7 +135,7 @@ key_standing keys::impl::look(const transaction::state& s, const asked_key& key)
         const auto made = time_of_key(key.name);
         if (made == 0) return standing;
         const auto scope = blake2b::of({key.owner, key.operation});
-        const auto mark = open_reserved(s.log, fold_).get(forgotten_key(blake2b::bytes_of(scope)));
+        const auto mark = rows(s).get(forgotten_key(blake2b::bytes_of(scope)));
         if (mark && decode_forgotten(*mark) >= made) {
             standing.answer = too_old();
         }

@@ -136,7 +136,8 @@ append_result transactor::run(const work& decide) const {
     for (;;) {
         const auto known = source_.schemas->get_with_position();
         const plan_append plan = [&](const open_log& log) -> std::optional<planned_append> {
-            transaction::state state(log, source_, row_, known.schemas, clock_.now());
+            transaction::state state(log, source_, reserved_, row_, known.schemas,
+                                     clock_.now());
             decide(state);
             if (state.events.empty()) return std::nullopt;
             own = state.events.size();
