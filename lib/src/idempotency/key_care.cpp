@@ -41,7 +41,7 @@ key_hash parse_id(std::string_view id) {
 asked_key named_in(const key_row& row, const key_hash& hash) {
     key_hash request{};
     std::copy_n(row.request.begin(), std::min(row.request.size(), request.size()), request.begin());
-    return {row.owner, row.operation, row.name, blake2b::to_hex(request), hash};
+    return make_asked_key(row.owner, row.operation, row.name, blake2b::to_hex(request), hash);
 }
 
 void require_open(const transaction::state& s, const key_row& row) {

@@ -21,7 +21,10 @@ struct asked_key {
     std::string name;
     std::string request;  // fingerprint in hexadecimal
     key_hash hash;
+    std::string naming;  // all that as members of JSON, as events say it
 };
+asked_key make_asked_key(std::string owner, std::string operation, std::string name,
+                         std::string request, const key_hash& hash);
 
 // The row of a key within a transaction, and how it is to be answered.
 struct key_standing {

@@ -171,10 +171,8 @@ private:
         }
         static_cast<key_answer&>(answer) = {.outcome = key_outcome::granted};
         answer.leased_until = from_milliseconds(lease_end(s, options_.lease));
-        json::object_writer data = under_lease(key_.hash, granted->fence);
-        data.text("owner", key_.owner).text("operation", key_.operation);
-        data.text("name", key_.name).text("request", key_.request);
-        data.number("attempts_max", options_.attempts_max);
+        json::object_writer data(key_.naming);
+        data.number("fence", granted->fence).number("attempts_max", options_.attempts_max);
         data.number("leased_until", lease_end(s, options_.lease)).number("at", s.at_ms());
         if (!call.empty()) data.text("call", call);
         append(s, "idem.KeyClaimed", data);

@@ -238,8 +238,7 @@ reserved_rows read_reserved(const storage::transaction& txn, const log_tables& t
     const index_view known(txn, tables);
     const auto info = info_of(txn, table);
     // What was emptied is shown so, and made anew by the next command.
-    const std::uint64_t mark =
-        info.version == 0 ? known.head() : mark_of(fold, info, known.head());
+    const std::uint64_t mark = info.version == 0 ? known.head() : mark_of(fold, info, known.head());
     if (mark != tail.mark() || tail.through() > known.head()) tail.begin_at(mark);
     reserved_rows rows(txn, table, tail);
     if (tail.through() < known.head()) {

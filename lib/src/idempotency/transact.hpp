@@ -49,6 +49,7 @@ public:
     const timestamp now;
     const std::uint64_t now_ms;
     std::vector<event> events;
+    uuid is_sound = uuid::nil();  // one of them, that whoever made it vouches for
     std::vector<event> declared;  // effects, to be appended behind the events
     std::map<std::pair<uuid, std::string>, std::uint32_t> effects_of;  // event and name
 };

@@ -103,7 +103,8 @@ public:
     }
 
     void tell_of_mark(std::uint64_t mark) {
-        add(fmt::format("the table {} is marked as having taken in the event at position {}, where "
+        add(
+            fmt::format("the table {} is marked as having taken in the event at position {}, where "
                         "the log has none",
                         table_, mark));
     }
