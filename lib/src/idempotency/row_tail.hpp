@@ -42,7 +42,7 @@ public:
     // The table has taken everything in, and is marked so by whoever calls.
     void write_to(storage::write_transaction& txn, storage::table table);
 
-    static constexpr std::size_t rows_max = 4096;
+    static constexpr std::size_t rows_max = 8192;
     static constexpr std::size_t bytes_max = 4 << 20;
 
 private:
