@@ -203,26 +203,6 @@ TEST_CASE("verify finds a row that was put in, taken out or changed by hand, and
         charge(store, "a", runs);
         CHECK(idem::verify(path).sound());
     }
-    SUBCASE("marked as if the table had everything in") {
-        change_table(path, [&](idem::storage::write_transaction& txn, idem::storage::table t) {
-            idem::wire::FoldInfoT info;
-            info.version = idem::key_fold().version();
-            info.through = store.head();
-            txn.put(t, idem::reserved_info_key, idem::pack<idem::wire::FoldInfo>(info));
-        });
-        CHECK(found() == 3);  // the row of a key, its place in the order, the sums
-    }
-    SUBCASE("marked beyond the log") {
-        change_table(path, [&](idem::storage::write_transaction& txn, idem::storage::table t) {
-            idem::wire::FoldInfoT info;
-            info.version = idem::key_fold().version();
-            info.through = store.head() + 1;
-            txn.put(t, idem::reserved_info_key, idem::pack<idem::wire::FoldInfo>(info));
-        });
-        CHECK(found() == 4);
-        CHECK(charge(store, "e", runs).replayed);
-        CHECK(idem::verify(path).sound());
-    }
     SUBCASE("made by another version, which the next command makes anew") {
         change_table(path, [](idem::storage::write_transaction& txn, idem::storage::table t) {
             idem::wire::FoldInfoT info;

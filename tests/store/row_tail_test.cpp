@@ -212,6 +212,33 @@ TEST_CASE("a table that an idem without tails has left is taken over as it stand
     check_sound(path);
 }
 
+TEST_CASE("verify finds a mark that is not where the rows are") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    idem::store store(path);
+    charge(store, 0);
+    write_out_tail(path, "keys");
+    charge(store, 1);
+    const auto mark_at = [&](std::uint64_t position) {
+        const auto env = idem::storage::environment::open(path, {});
+        const auto table = env->find_table("keys").value();
+        idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
+            idem::wire::FoldInfoT info;
+            info.version = idem::key_fold().version();
+            info.through = position;
+            txn.put(table, idem::reserved_info_key, idem::pack<idem::wire::FoldInfo>(info));
+        });
+        return idem::verify(path).findings;
+    };
+    // The row of a key, its place in the order, and the sums.
+    CHECK(mark_at(store.head()).size() == 3);
+    const auto beyond = mark_at(store.head() + 1);
+    REQUIRE(beyond.size() == 4);
+    CHECK(beyond.back().message.find("marked") != std::string::npos);
+    CHECK(charge(store, 1).replayed);  // the table was made anew
+    check_sound(path);
+}
+
 TEST_CASE("those who look at keys never see one vanish while others write") {
     const scratch_folder folder;
     const auto path = folder / "s.idem";
