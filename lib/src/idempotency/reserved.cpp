@@ -43,13 +43,19 @@ std::uint64_t mark_of(const reserved_fold& fold, const wire::FoldInfoT& info,
 template <class WhenFull>
 void take_in(const index_view& known, const reserved_fold& fold, reserved_rows& rows,
              row_tail& tail, std::uint64_t up_to, WhenFull when_full) {
-    known.forwards(fold.stream(), tail.through() + 1, [&](const event_view& e) {
-        if (e.position() > up_to) return false;
-        fold.apply(e, rows);
-        tail.note(e.position());
-        if (tail.is_full()) when_full();
-        return true;
-    });
+    try {
+        known.forwards(fold.stream(), tail.through() + 1, [&](const event_view& e) {
+            if (e.position() > up_to) return false;
+            fold.apply(e, rows);
+            tail.count_event();
+            tail.note(e.position());
+            if (tail.is_full()) when_full();
+            return true;
+        });
+    } catch (...) {
+        tail.begin_at(tail.mark());  // an event may have been taken in by half
+        throw;
+    }
     tail.note(up_to);
 }
 
@@ -98,12 +104,17 @@ void tailed_table::begin() {
 void tailed_table::find_table(const open_log& log) {
     table_ = log.txn.open_table(fold_.table());
     const auto info = info_of(log.txn, table_);
-    const std::uint64_t head = log.known.head();
-    const std::uint64_t mark = mark_of(fold_, info, head);
-    if (!made_by(fold_, info) || mark > head) {
+    const std::uint64_t mark = mark_of(fold_, info, log.known.head());
+    if (!made_by(fold_, info)) {
         log.txn.clear_table(table_);
         tail_.begin_at(0);
         put_info(log.txn, table_, fold_, 0);
+    } else if (mark > log.known.head()) {
+        // Made anew from such a log, the table would take what it has forgotten for new.
+        throw error(errc::corrupt,
+                    fmt::format("the table {} has taken in the event at position {}, where the log "
+                                "has none; run `idem verify` and restore a backup",
+                                fold_.table(), mark));
     } else {
         if (mark != tail_.mark()) tail_.begin_at(mark);  // another process has written its own out
         if (info.version != fold_.version()) put_info(log.txn, table_, fold_, mark);
@@ -128,6 +139,7 @@ void tailed_table::batch(const open_log& log, std::span<const event_view> events
         if (e.stream() != fold_.stream()) continue;
         if (!rows) rows = open(log, before);
         fold_.apply(e, *rows);
+        tail_.count_event();
     }
     if (rows || tail_.through() == before) tail_.note(events.back().position());
 }

@@ -2,7 +2,8 @@
 //
 // What commands, effects, sagas and consumers must remember they append as events, so that it is
 // exported, backed up and replayed like all else. Every append of such an event, whoever makes it,
-// an import as well, is taken into its table within the same commit.
+// an import as well, is taken into its table within the same commit; or into the tail of the table
+// (row_tail.hpp), and then the commit that fills the tail writes it into the table.
 #pragma once
 
 #include <memory>

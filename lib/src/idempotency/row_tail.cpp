@@ -23,6 +23,7 @@ void row_tail::set(std::string_view key, std::optional<std::string> row) {
 void row_tail::begin_at(std::uint64_t mark) {
     rows_.clear();
     bytes_ = 0;
+    events_ = 0;
     mark_ = mark;
     through_ = mark;
 }

@@ -32,22 +32,27 @@ public:
     std::uint64_t mark() const noexcept { return mark_; }
     std::uint64_t through() const noexcept { return through_; }
     void note(std::uint64_t position) noexcept { through_ = position; }
+    void count_event() noexcept { ++events_; }  // that was taken in, whatever it made of the rows
 
     // Forgets every row and begins behind a mark.
     void begin_at(std::uint64_t mark);
 
     // To be written into the table: another process has to take it in from the log before it knows
     // the rows as well as this one, and commits that write it are to stay short.
-    bool is_full() const noexcept { return rows_.size() >= rows_max || bytes_ >= bytes_max; }
+    bool is_full() const noexcept {
+        return rows_.size() >= rows_max || bytes_ >= bytes_max || events_ >= events_max;
+    }
     // The table has taken everything in, and is marked so by whoever calls.
     void write_to(storage::write_transaction& txn, storage::table table);
 
     static constexpr std::size_t rows_max = 8192;
     static constexpr std::size_t bytes_max = 4 << 20;
+    static constexpr std::size_t events_max = 8192;
 
 private:
     changes rows_;
     std::size_t bytes_ = 0;
+    std::size_t events_ = 0;
     std::uint64_t mark_ = 0;
     std::uint64_t through_ = 0;
 };
