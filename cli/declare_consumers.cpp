@@ -82,7 +82,10 @@ void declare_working(command_builder& to) {
     to.add<consumers_run_options>(
         "consumers run", "Run a program for each batch; where it succeeds the consumer advances.",
         "  idem consumers run shop.idem mailer --exec ./send-mails\n"
-        "  idem consumers run shop.idem audit --exec 'cat >> audit.jsonl' --follow",
+        "  idem consumers run shop.idem audit --exec 'cat >> audit.jsonl' --follow\n"
+        "\nIDEM_CONSUMER_NAME, _FIRST and _LAST (positions) are in its environment. Of several "
+        "that\n"
+        "run one consumer, one at a time does.",
         [](CLI::App& c, consumers_run_options& o) {
             add_store(c, o.store);
             add_name(c, o.name);
@@ -90,6 +93,8 @@ void declare_working(command_builder& to) {
                          "for the shell; events come as CloudEvents lines on standard input")
                 ->type_name("COMMAND")
                 ->required();
+            add_number(c, "--lease", o.lease_seconds, "SECONDS",
+                       "another takes over so long after a crash; else 30; 0: no lease");
             c.add_flag("--follow", o.follow, "wait for more");
             c.add_flag("--raw", o.raw, "data as it is stored");
         });

@@ -7,6 +7,23 @@
 
 using namespace std::chrono_literals;
 
+TEST_CASE("a consumer that is held for ever by a wrong clock is free") {
+    clocked_store s;
+    auto consumers = s->consumers();
+    s->append(numbered_batch(0, 2));
+    consumers.create("c", {.limit = 1});
+    s.pass(std::chrono::hours(24 * 366 * 50));
+    REQUIRE(consumers.acquire("c", "lost", 1h));
+    s.pass(-std::chrono::hours(24 * 366 * 50));
+    CHECK(consumers.advance(consumers.next("c"), "1").accepted());  // as behind any lease
+    const auto count = [](const idem::consumer_batch& batch, std::vector<idem::event>&) {
+        return batch.state + "1";
+    };
+    consumers.run("c", count, {.wait = false, .holder = "me", .lease = 1h});
+    CHECK(consumers.find("c")->state == "11");
+    CHECK(consumers.acquire("c", "other", 1h));
+}
+
 TEST_CASE("a lease that nobody can have been granted is over: a key, an effect, a saga") {
     clocked_store s;
     const auto step = [](idem::step_context&) { return idem::step_result::done(); };

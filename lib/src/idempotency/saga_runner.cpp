@@ -8,6 +8,7 @@
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "idempotency/sagas.hpp"
 #include "storage/cursor.hpp"
@@ -17,14 +18,6 @@ namespace idem {
 namespace {
 
 constexpr std::size_t reason_bytes_max = 1000;
-
-void check_lease(const saga_options& options) {
-    constexpr std::chrono::hours longest(24 * 365);
-    if (options.lease.count() > 0 && options.lease <= longest) return;
-    throw error(errc::invalid_input,
-                fmt::format("a lease of {} ms: give 1 ms to a year", options.lease.count()),
-                {.field = "lease"});
-}
 
 step_result call(const saga_step& step, saga_attempt& attempt) {
     try {
@@ -264,7 +257,7 @@ saga_run sagas::impl::run_due(std::span<const saga_definition> definitions,
 saga_info sagas::drive(const saga_definition& definition, std::string_view id,
                        const saga_options& options) {
     check_definition(definition);
-    check_lease(options);
+    check_lease_length(options.lease);
     check_saga_id(id);
     const auto left = impl_.drive(definition, id, options, {});
     if (!left.fits) {
