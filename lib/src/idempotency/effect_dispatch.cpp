@@ -296,8 +296,7 @@ std::optional<std::uint64_t> effects::impl::next_time(const std::vector<std::str
     const auto table = find_reserved(environment(), fold_);
     if (!table) return std::nullopt;
     const storage::read_transaction txn(environment());
-    const auto first = find_due(txn, *table, names, ~0ULL, 1);
-    return first.empty() ? std::nullopt : std::optional(first.front().time);
+    return next_due_time(txn, *table, names, transactor_.clock().now_ms());
 }
 
 dispatch_counts effects::dispatch(const effect_handler& handler, const dispatch_options& options) {
