@@ -41,9 +41,7 @@ void declare_making(command_builder& to) {
             c.add_option("--to", o.to, "the checkpoint: a position or an event's id")
                 ->type_name("POSITION")
                 ->required();
-            c.add_option("--reason", o.reason, "kept with the record")
-                ->type_name("TEXT")
-                ->required();
+            add_reason(c, o.reason);
             c.add_option("--state", o.state, "its state as of then; - for standard input")
                 ->type_name("FILE");
             c.add_flag("--source", o.source, "NAME is a source: what comes next is beyond --to");
@@ -62,7 +60,7 @@ void declare_working(command_builder& to) {
                                    [](CLI::App& c, consumers_next_options& o) {
                                        add_store(c, o.store);
                                        add_name(c, o.name);
-                                       add_number(c, "--limit", o.limit, "N", "at most so many");
+                                       add_listed(c, o.limit);
                                        c.add_flag("--raw", o.raw, "data as it is stored");
                                    });
     to.add<consumers_advance_options>(
