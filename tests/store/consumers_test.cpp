@@ -380,6 +380,7 @@ TEST_CASE("events of the reserved stream that say nothing are refused") {
         {"idem.ConsumerCreated", R"({"name":"c","types":["T",1],"start":0,"limit":9})"},
         {"idem.ConsumerCreated", R"({"name":"c","tags":[""],"start":0,"limit":9})"},
         {"idem.ConsumerCreated", R"({"name":"c","event":"x","start":1,"limit":9})"},
+        {"idem.ConsumerLeased", R"({"name":"c","holder":"\u001b","fence":1})"},
         {"idem.SourceIngested", R"({"source":"s\n","position":1})"},
         {"idem.ConsumerAdvanced", R"({"name":"c"})"},
         {"idem.ConsumerAdvanced", R"({"name":"c","after":"2ed6657d-e927-568b-95e1-2665a8aea6a2"})"},

@@ -200,6 +200,9 @@ std::optional<std::string> consumer_fold::fault_of(std::string_view type,
     const char* const named = is_one_of(source_types, type) ? "source" : "name";
     if (const auto why = fault_of_name(from.text(named)))
         return std::string("has a name that ") + *why;
+    if (type == "idem.ConsumerLeased") {
+        if (const auto why = fault_of_name(from.text("holder"))) return "has a holder that " + *why;
+    }
     if (type != "idem.ConsumerCreated") return std::nullopt;
     return fault_of_creation(json::object_reader(data));
 }

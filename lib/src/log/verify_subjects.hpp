@@ -41,6 +41,7 @@ private:
                       const storage::transaction& right);
     void compare_subject(const storage::transaction& txn, storage::table kept,
                          const storage::transaction& right, std::string_view subject);
+    void check_key_file(std::uint64_t next);
     void tell(const std::string& what);
 
     storage::environment& env_;
