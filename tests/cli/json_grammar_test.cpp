@@ -98,7 +98,7 @@ TEST_CASE("what is not of the language is refused with file, JSON pointer and re
         {with_rule(R"({"when":[{"path":"id","exists":1}],"do":["delete"]})"), "/on/T/when/0/exists",
          "true nor false"},
         {with_operations(R"(["erase"])"), "/on/T/do/0", "\"delete\""},
-        {with_operations(R"([{"inc":"n"}])"), "/on/T/do/0", "set, add, count"},
+        {with_operations(R"([{"inc":"n"}])"), "/on/T/do/0", "set, latest, add, count"},
         {with_operations(R"([{"count":"n"},{"add":"n"}])"), "/on/T/do/1", "\"value\""},
         {with_operations(R"([{"add":"n","set":"m","value":"id"}])"), "/on/T/do/0",
          "two operations"},
@@ -116,6 +116,12 @@ TEST_CASE("what is not of the language is refused with file, JSON pointer and re
         {with_operations(R"(["delete",{"count":"n"}])"), "/on/T/do/1", "last"},
         {with_operations(R"([{"insert":"s","value":"id"},{"set":"s","value":"id"}])"), "/on",
          "two fields"},
+        {with_operations(R"([{"set":"s","value":"id"},{"latest":"s","value":"id"}])"), "/on",
+         "only latest may change it"},
+        {with_operations(R"([{"latest":"s","value":"id"},{"count":"s"}])"), "/on",
+         "only latest may change it"},
+        {with_operations(R"([{"set":"$latest","value":"id"}])"), "/on/T/do/0/set",
+         "choose another"},
         {R"({"name":"p","key":"stream","on":{"":{"do":["delete"]}}})", "/on/", "\"*\""},
     };
     for (const auto& v : variants) {
@@ -170,7 +176,8 @@ TEST_CASE("order does not matter where all operations on each field commute") {
           R"([{"max":"m","value":"data.a"},{"min":"k","value":"data.a"}])",
           R"([{"max":"m","value":"data.a","real":true}])",
           R"([{"insert":"s","value":"data.a"},{"insert":"s","value":"data.b"}])",
-          R"([{"max":"last","value":"time"}])"}) {
+          R"([{"max":"last","value":"time"}])",
+          R"([{"latest":"s","value":"data.a"},{"latest":"s","value":"data.b"}])"}) {
         CAPTURE(operations);
         CHECK(reasons_of(with_operations(operations)) == "");
     }
