@@ -94,7 +94,8 @@ TEST_CASE("a projection of convergent rows is kept, printed, replayed, and folds
 
     // The same events backwards, each twice, and then merged with the row.
     note backwards;
-    store.read({.stream = "n", .direction = idem::direction::backwards}, [&](const idem::event_view& e) {
+    const idem::query newest_first{.stream = "n", .direction = idem::direction::backwards};
+    store.read(newest_first, [&](const idem::event_view& e) {
         for (int repeat = 0; repeat < 2; ++repeat) {
             if (e.type() == "Titled") backwards = titled(backwards, e);
             if (e.type() == "Labelled") backwards = labelled(backwards, e);
