@@ -172,6 +172,11 @@ TEST_CASE("what the writer of sets, registers and counters never writes is corru
                                  "a\x01" +
                                  origin + none + none) == idem::errc::corrupt);
     CHECK(decode_fault<text_set>("\x05\xff\xff\xff\xff\x0f") == idem::errc::corrupt);
+    CHECK(decode_fault<text_set>("\x05\x01\x01"
+                                 "a" +
+                                 none + "\x01" + origin + none) == idem::errc::corrupt);
+    CHECK(decode_fault<idem::mv_register<bool>>("\x02\x01" + origin + none + none) ==
+          idem::errc::corrupt);
     // registers: a write that was overwritten; one of no event
     CHECK(!decode_fault<idem::mv_register<bool>>("\x02" + vector + "\x01" + origin + "\x06\x01"));
     CHECK(decode_fault<idem::mv_register<bool>>("\x02" + vector + "\x01" + origin + "\x05\x01") ==

@@ -75,14 +75,22 @@ std::set<std::size_t> covered_by(const update& u, const std::set<std::size_t>& k
 
 class replica {
 public:
-    replica(std::size_t number, std::size_t count) : origin_(origin_of(number)), heard_(count) {}
+    // Dense: this row takes a like of each event of its origin, so that counters have no gaps.
+    replica(std::size_t number, std::size_t count, bool dense)
+        : origin_(origin_of(number)), heard_(count), dense_(dense) {}
 
     written_event write(random_source& random, const std::vector<written_event>& events) {
         written_event e;
-        clock_ += random() % 2;                                  // equal clocks are common
-        counter_ += random() % 3 == 0 ? 1 + random() % 200 : 1;  // other rows have events too
+        clock_ += random() % 2;  // equal clocks are common
+        // Other rows have events too.
+        counter_ += !dense_ && random() % 3 == 0 ? 1 + random() % 200 : 1;
         e.mark = {clock_, origin_, some_id(random), counter_};
         std::set<change> done;
+        if (dense_) {
+            done.insert(change::like);
+            e.updates.push_back(
+                {.what = change::like, .number = 1 + static_cast<std::int64_t>(random() % 5)});
+        }
         for (std::size_t n = 1 + random() % 3; n > 0; --n) {
             update u = some_update(row, random);
             if (u.what == change::text || u.what == change::remove_label ||
@@ -117,6 +125,7 @@ private:
     std::set<std::size_t> known_;
     std::uint64_t clock_ = 1;
     std::uint64_t counter_ = 0;
+    bool dense_;
 };
 
 bool has(const written_event& e, change what, const std::string& text) {
@@ -218,7 +227,7 @@ history make_history(std::uint64_t seed, std::size_t steps) {
     const std::size_t count = 1 + random() % 4;
     std::vector<replica> replicas;
     std::vector<std::vector<std::size_t>> written(count);
-    for (std::size_t i = 0; i < count; ++i) replicas.emplace_back(i, count);
+    for (std::size_t i = 0; i < count; ++i) replicas.emplace_back(i, count, random() % 2 == 0);
     for (; steps > 0; --steps) {
         const std::size_t who = random() % count;
         const std::size_t from = random() % count;
