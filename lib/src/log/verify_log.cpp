@@ -9,6 +9,7 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
+#include "log/verify_order.hpp"
 #include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
@@ -28,6 +29,7 @@ public:
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
+          order_(env, tables_, found),
           unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
@@ -48,6 +50,7 @@ public:
                                     head_, restore_advice)});
         }
         if (!found_.full()) tags_.finish();
+        if (!found_.full()) order_.finish();
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
         if (tables_.tags) check_runs(tables_.tags->index, "tags");
@@ -132,6 +135,7 @@ private:
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             tags_.skip(known, position);
+            order_.skip();
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -147,6 +151,7 @@ private:
             }
         }
         sound = tags_.check(known, e) && sound;
+        sound = order_.check(txn, known, e) && sound;
         if (record_reader::is_sealed(e)) sound = check_seal(txn, e) && sound;
         if (sound) found_.count_event();
     }
@@ -286,6 +291,7 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
+    order_verifier order_;
     unsealer unsealer_;
     bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;
