@@ -66,6 +66,7 @@ void measure_keys(const settings& s, report& r);        // once, and sweeps
 void measure_effects(const settings& s, report& r);     // declared and carried out
 void measure_sagas(const settings& s, report& r);       // steps without external work
 void measure_sealed(const settings& s, report& r);      // data of data subjects
+void measure_order(const settings& s, report& r);       // canonical order, and what sync says
 void measure_rebuild(const settings& s, report& r);     // of typed events, whole
 
 }  // namespace bench

@@ -23,6 +23,7 @@ namespace idem {
 //   id_missing           an event's id is not in the index of ids
 //   id_repeated          two events have one id
 //   stream_missing       an event is not in the index of streams
+//   order_missing        an event is not where it should be in the index of canonical order
 //   tag_missing          a tag of an event is not in the index of tags
 //   type_head            the last position of a type is not the one that is kept
 //   seal_damaged         sealed data does not open with its key, or the file of keys is damaged

@@ -5,6 +5,7 @@
 
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "log/order_index.hpp"
 #include "log/upkeep.hpp"
 
 namespace idem {
@@ -147,6 +148,7 @@ void appender::commit(const group& requests) {
 bool appender::commit_once(const group& requests) {
     bool is_step = false;
     tables_.subjects->find_table();  // another process may have made it
+    const auto order = find_order_table(*env_);
     storage::write(*env_, [&](storage::write_transaction& txn) {
         open_log log{txn, read_log_head(txn, tables_), index_view(txn, tables_, added_)};
         is_step = !log.known.knows_tags() && !tags_given_up_ &&
@@ -158,6 +160,7 @@ bool appender::commit_once(const group& requests) {
         for (auto* observer : observers_) observer->begin(txn);
         for (request* r : requests) write_batch(log, *r);
         for (auto* observer : observers_) observer->finish(txn);
+        if (order) keep_order_up(txn, tables_, *order, log.known, added_);
         keep_up(txn, tables_, log.known, added_);
         subjects_.finish(txn);
     });

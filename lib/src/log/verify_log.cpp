@@ -9,7 +9,11 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
+<<<<<<< HEAD
 #include "log/verify_subjects.hpp"
+=======
+#include "log/verify_order.hpp"
+>>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
 #include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
@@ -29,7 +33,11 @@ public:
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
+<<<<<<< HEAD
           subjects_(env, tables_, found),
+=======
+          order_(env, tables_, found),
+>>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
           unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
@@ -50,8 +58,12 @@ public:
                                     head_, restore_advice)});
         }
         if (!found_.full()) tags_.finish();
+<<<<<<< HEAD
         if (next_ != head_ + 1) subjects_.skip();
         subjects_.finish(head_ + 1);
+=======
+        if (!found_.full()) order_.finish();
+>>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
         if (tables_.tags) check_runs(tables_.tags->index, "tags");
@@ -137,7 +149,11 @@ private:
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             tags_.skip(known, position);
+<<<<<<< HEAD
             subjects_.skip();
+=======
+            order_.skip();
+>>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -155,6 +171,7 @@ private:
         }
         if (!indexes_readable_) subjects_.skip();
         sound = tags_.check(known, e) && sound;
+        sound = order_.check(txn, known, e) && sound;
         if (record_reader::is_sealed(e)) sound = check_seal(txn, e) && sound;
         if (sound) found_.count_event();
     }
@@ -294,7 +311,11 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
+<<<<<<< HEAD
     subject_verifier subjects_;
+=======
+    order_verifier order_;
+>>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
     unsealer unsealer_;
     bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;
