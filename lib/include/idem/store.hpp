@@ -24,6 +24,7 @@
 #include "idem/keys.hpp"
 #include "idem/read.hpp"
 #include "idem/rebuild.hpp"
+#include "idem/replica.hpp"
 #include "idem/sagas.hpp"
 #include "idem/schema.hpp"
 #include "idem/state.hpp"
@@ -72,6 +73,7 @@ public:
     void run(const effect_rule& rule);
     idem::sagas sagas();
     idem::consumers consumers();
+    idem::replica replica();  // events that were made in other stores
 
     // ---- read
 

@@ -1,5 +1,7 @@
 #include "log/appender.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -15,6 +17,15 @@ namespace {
 // it never falls behind the last stamp, whatever the wall clock does.
 std::uint64_t physical_time(const wall_clock& clock) {
     return clock.now_ms() << 16;
+}
+
+// Throws where the log is so far ahead that its stamps would lead every other store astray.
+void check_drift(std::uint64_t clock, std::uint64_t now) {
+    if ((clock >> 16) <= (now >> 16) + limits::clock_drift_ms_max) return;
+    throw error(errc::clock_drift,
+                fmt::format("the log's clock is {} ms ahead of this machine's, over the limit of "
+                            "{}: set the machine's clock right, or wait",
+                            (clock >> 16) - (now >> 16), limits::clock_drift_ms_max));
 }
 
 std::vector<event_view> views_of(const encoded_batch& batch, const decision& d) {
@@ -222,7 +233,8 @@ decision appender::decide_on(open_log& log, request& r) {
     if (r.own == 0) r.own = r.batch.size();
     r.batch.shrink(r.own);  // to what it was, where the commit begins again
     decision d = decide_batch();
-    if (!derive_ || d.fresh.empty()) return sealed(std::move(d));
+    // What follows from accepted events has followed where they were made.
+    if (!derive_ || d.fresh.empty() || r.batch.keeps_stamps()) return sealed(std::move(d));
     const auto derived = derive_(log, views_of(r.batch, d));
     if (derived.empty()) return sealed(std::move(d));
     r.batch.extend(encoded_batch(derived, clock_.now()));
@@ -299,8 +311,15 @@ void appender::place(encoded_batch& batch, const decision& d, log_head& head) co
     for (const auto i : d.fresh) {
         const receipt& given = d.result.receipts[i];
         head.position = given.position;
+        if (const stamp* const kept = batch.kept_stamp(i)) {
+            head.clock = std::max(head.clock, kept->clock);
+            batch.place(i, given.position, given.revision, *kept);
+            continue;
+        }
         head.clock = std::max(now, head.clock + 1);
-        ++head.counter;
+        check_drift(head.clock, now);
+        // A note of this store is no part of the set of events, and is not counted.
+        if (batch.stream(i) != local_stream) ++head.counter;
         batch.place(i, given.position, given.revision, {head.clock, origin_, head.counter});
     }
 }
