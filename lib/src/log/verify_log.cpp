@@ -9,7 +9,11 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
+<<<<<<< HEAD
 #include "log/verify_order.hpp"
+=======
+#include "log/verify_subjects.hpp"
+>>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
 #include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
@@ -29,7 +33,11 @@ public:
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
+<<<<<<< HEAD
           order_(env, tables_, found),
+=======
+          subjects_(env, tables_, found),
+>>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
           unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
@@ -50,7 +58,12 @@ public:
                                     head_, restore_advice)});
         }
         if (!found_.full()) tags_.finish();
+<<<<<<< HEAD
         if (!found_.full()) order_.finish();
+=======
+        if (next_ != head_ + 1) subjects_.skip();
+        subjects_.finish(head_ + 1);
+>>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
         if (tables_.tags) check_runs(tables_.tags->index, "tags");
@@ -89,6 +102,7 @@ private:
     std::optional<block_view> check_block(std::uint64_t key, std::string_view bytes) {
         const auto block = block_view::open(bytes);
         if (!block) {
+            subjects_.skip();
             found_.add({"record_malformed", key, "",
                         fmt::format("the {} bytes at position {} are no block of records; {}",
                                     bytes.size(), key, restore_advice)});
@@ -135,7 +149,11 @@ private:
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             tags_.skip(known, position);
+<<<<<<< HEAD
             order_.skip();
+=======
+            subjects_.skip();
+>>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -145,11 +163,13 @@ private:
             try {
                 sound = check_id(txn, known, e);
                 sound = check_stream(txn, known, e) && sound;
+                subjects_.add(txn, known, e);
             } catch (const error& fault) {
                 if (fault.code() != errc::corrupt) throw;
                 indexes_readable_ = false;  // check_runs tells where
             }
         }
+        if (!indexes_readable_) subjects_.skip();
         sound = tags_.check(known, e) && sound;
         sound = order_.check(txn, known, e) && sound;
         if (record_reader::is_sealed(e)) sound = check_seal(txn, e) && sound;
@@ -291,7 +311,11 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
+<<<<<<< HEAD
     order_verifier order_;
+=======
+    subject_verifier subjects_;
+>>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
     unsealer unsealer_;
     bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;
