@@ -9,11 +9,8 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
-<<<<<<< HEAD
 #include "log/verify_order.hpp"
-=======
 #include "log/verify_subjects.hpp"
->>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
 #include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
@@ -33,11 +30,8 @@ public:
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
-<<<<<<< HEAD
           order_(env, tables_, found),
-=======
           subjects_(env, tables_, found),
->>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
           unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
@@ -58,12 +52,9 @@ public:
                                     head_, restore_advice)});
         }
         if (!found_.full()) tags_.finish();
-<<<<<<< HEAD
         if (!found_.full()) order_.finish();
-=======
         if (next_ != head_ + 1) subjects_.skip();
         subjects_.finish(head_ + 1);
->>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
         if (tables_.tags) check_runs(tables_.tags->index, "tags");
@@ -149,11 +140,8 @@ private:
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             tags_.skip(known, position);
-<<<<<<< HEAD
             order_.skip();
-=======
             subjects_.skip();
->>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -311,11 +299,8 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
-<<<<<<< HEAD
     order_verifier order_;
-=======
     subject_verifier subjects_;
->>>>>>> f0a92d43c9627c8594993fedd6f7399865d43886
     unsealer unsealer_;
     bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;
