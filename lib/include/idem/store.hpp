@@ -146,8 +146,7 @@ public:
     // handler_failed where the handler threw; the checkpoint then stands before that event.
     std::uint64_t catch_up(std::string_view name);
 
-    // Until it has applied `position`, in whichever process. False: not within `timeout`. Throws
-    // handler_failed if it stands still on a failure.
+    // Until it has applied `position`, in whichever process. False: timed out. Throws handler_failed.
     bool wait_for(std::string_view name, std::uint64_t position,
                   std::chrono::milliseconds timeout = std::chrono::minutes(1)) const;
 
@@ -226,7 +225,6 @@ public:
     bool keys_missing() const;  // events were sealed, and no file of keys is here; costs a lookup
 
     // ---- the whole
-
     store_stats stats() const;
 
     // Copies the store, in use or not, to a new folder: complete and verified, or not there at all.

@@ -201,9 +201,9 @@ std::map<uuid, origin_row> origin_tables::origins(const storage::transaction& tx
     storage::cursor rows(txn, *origins_);
     for (auto row = rows.first(); row; row = rows.next()) {
         uuid origin;
-        if (row->key.size() != origin.bytes.size()) continue;
-        std::memcpy(origin.bytes.data(), row->key.data(), row->key.size());
-        all[origin] = read_origin(row->value);
+        if (row->first.size() != origin.bytes.size()) continue;
+        std::memcpy(origin.bytes.data(), row->first.data(), row->first.size());
+        all[origin] = read_origin(row->second);
     }
     return all;
 }
@@ -226,11 +226,11 @@ std::vector<std::pair<origin_tables::parked_key, std::string>> origin_tables::al
     if (!parked_) return all;
     storage::cursor rows(txn, *parked_);
     for (auto row = rows.first(); row && all.size() < limits::parked_max; row = rows.next()) {
-        if (row->key.size() != 24) continue;
+        if (row->first.size() != 24) continue;
         parked_key key;
-        std::memcpy(key.origin.bytes.data(), row->key.data(), 16);
-        key.counter = from_big_endian(row->key.substr(16));
-        all.emplace_back(key, row->value);
+        std::memcpy(key.origin.bytes.data(), row->first.data(), 16);
+        key.counter = from_big_endian(row->first.substr(16));
+        all.emplace_back(key, row->second);
     }
     return all;
 }

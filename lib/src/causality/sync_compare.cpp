@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "causality/sync_wire.hpp"
 #include "idem/error.hpp"
 
 namespace idem::sync {
@@ -148,14 +149,6 @@ private:
         }
         there_before(nullptr);
         if (!any && ++fruitless_ > fruitless_max) refuse("tells of differences that are none");
-    }
-
-    static item_key successor(item_key key) noexcept {
-        for (std::size_t i = key.hash.size(); i-- > 0;) {
-            if (++key.hash[i] != 0) return key;
-        }
-        ++key.clock;
-        return key;
     }
 
     const item_set& here_;

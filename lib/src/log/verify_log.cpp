@@ -9,11 +9,8 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
-<<<<<<< HEAD
-#include "log/verify_subjects.hpp"
-=======
 #include "log/verify_order.hpp"
->>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
+#include "log/verify_subjects.hpp"
 #include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
@@ -33,11 +30,8 @@ public:
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
-<<<<<<< HEAD
-          subjects_(env, tables_, found),
-=======
           order_(env, tables_, found),
->>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
+          subjects_(env, tables_, found),
           unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
@@ -58,12 +52,9 @@ public:
                                     head_, restore_advice)});
         }
         if (!found_.full()) tags_.finish();
-<<<<<<< HEAD
+        if (!found_.full()) order_.finish();
         if (next_ != head_ + 1) subjects_.skip();
         subjects_.finish(head_ + 1);
-=======
-        if (!found_.full()) order_.finish();
->>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
         if (tables_.tags) check_runs(tables_.tags->index, "tags");
@@ -149,11 +140,8 @@ private:
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             tags_.skip(known, position);
-<<<<<<< HEAD
-            subjects_.skip();
-=======
             order_.skip();
->>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
+            subjects_.skip();
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -311,11 +299,8 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
-<<<<<<< HEAD
-    subject_verifier subjects_;
-=======
     order_verifier order_;
->>>>>>> e4206ef745f81d84a308e54e26b080d9eca9f500
+    subject_verifier subjects_;
     unsealer unsealer_;
     bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;
