@@ -6,7 +6,8 @@ set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/idem)
 get_target_property(library_type idem TYPE)
 
 # The libraries and, where it was built, the command.
-set(libraries idem)
+set(libraries idem idem_testing)
+set_target_properties(idem_testing PROPERTIES EXPORT_NAME testing)
 if(TARGET idem_cli)
   list(APPEND libraries idem_cli)
   set_target_properties(idem_cli PROPERTIES EXPORT_NAME cli)
