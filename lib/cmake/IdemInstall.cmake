@@ -52,7 +52,8 @@ endif()
 file(RELATIVE_PATH pkg_config_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" pkg_config_prefix ${pkg_config_prefix})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/idem.pc.in ${PROJECT_BINARY_DIR}/idem.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/idem.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+configure_file(${CMAKE_CURRENT_LIST_DIR}/idem-testing.pc.in ${PROJECT_BINARY_DIR}/idem-testing.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/idem.pc ${PROJECT_BINARY_DIR}/idem-testing.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
   COMPONENT development)
 
 # Completion of the shells that have it, where each of them looks.

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 
 #include "idem/error.hpp"
@@ -12,8 +11,6 @@
 namespace idem::testing {
 namespace {
 
-constexpr std::size_t sent_bytes_max = 16 << 20;  // of rows, by a child
-
 outcome replay_in(const store& from, const projection& p, const world& w) {
     const entered_world entered(w);
     try {
@@ -22,43 +19,6 @@ outcome replay_in(const store& from, const projection& p, const world& w) {
         if (e.code() != errc::handler_failed) throw;
         return {.failure = e.what()};
     }
-}
-
-void put(std::string& out, std::string_view bytes) {
-    const std::uint64_t size = bytes.size();
-    out.append(reinterpret_cast<const char*>(&size), sizeof size).append(bytes);
-}
-std::string take(std::string_view& in) {
-    std::uint64_t size = 0;
-    if (in.size() < sizeof size) return {};
-    std::memcpy(&size, in.data(), sizeof size);
-    in.remove_prefix(sizeof size);
-    std::string bytes(in.substr(0, size));
-    in.remove_prefix(bytes.size());
-    return bytes;
-}
-
-std::string encode(const outcome& o) {
-    std::string out;
-    put(out, o.failure);
-    put(out, {reinterpret_cast<const char*>(&o.digest), sizeof o.digest});
-    for (const auto& [key, row] : o.rows) {
-        if (out.size() + key.size() + row.size() > sent_bytes_max) break;
-        put(out, key);
-        put(out, row);
-    }
-    return out;
-}
-outcome decode(std::string_view in) {
-    outcome o;
-    o.failure = take(in);
-    const auto digest = take(in);
-    if (digest.size() == sizeof o.digest) std::memcpy(&o.digest, digest.data(), digest.size());
-    while (!in.empty()) {
-        auto key = take(in);
-        o.rows[std::move(key)] = take(in);
-    }
-    return o;
 }
 
 outcome replay_in_child(const store& from, const projection& p, const world& w) {
@@ -72,7 +32,7 @@ outcome replay_in_child(const store& from, const projection& p, const world& w) 
                     "the process that replayed died of signal " + std::to_string(end.signal)};
     }
     if (!end.fault.empty()) return {.failure = end.fault};
-    return decode(end.said);
+    return decode_outcome(end.said);
 }
 
 // Lets the handlers see the events from the last to the first; what comes of it does not matter.

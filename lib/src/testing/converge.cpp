@@ -1,6 +1,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
@@ -82,6 +83,11 @@ public:
         for (const auto check : {step_kind::replay, step_kind::upcast, step_kind::rows}) {
             if (find(check_schedule(check, report_.order, events))) return finish();
         }
+        if (options_.processes) {
+            std::vector<std::size_t> all(events);
+            std::iota(all.begin(), all.end(), std::size_t{1});
+            expected_.know_from_child(all);
+        }
         random_source seeds(report_.seed);
         for (; report_.schedules < options_.schedules; ++report_.schedules) {
             if (options_.progress && !options_.progress(report_.schedules)) {
@@ -104,7 +110,8 @@ private:
     }
 
     fault deliver_once(const schedule& s, delivery_counts& counts) {
-        return deliver(projection_, scenario_, s, options_.processes, expected_, counts);
+        return options_.processes ? deliver_in_child(projection_, scenario_, s, expected_, counts)
+                                  : deliver(projection_, scenario_, s, false, expected_, counts);
     }
 
     bool find(const schedule& s) {
@@ -224,7 +231,8 @@ std::optional<finding> run(const projection& p, const scenario& s, const options
     check(p, o);
     expectations expected(p, s);
     delivery_counts counts;
-    fault found = deliver(p, s, s.schedule, o.processes, expected, counts);
+    fault found = o.processes ? deliver_in_child(p, s, s.schedule, expected, counts)
+                              : deliver(p, s, s.schedule, false, expected, counts);
     if (found.message.empty()) return std::nullopt;
     finding result{.kind = found.kind, .message = std::move(found.message)};
     result.rows = std::move(found.rows);

@@ -16,6 +16,8 @@ class expectations {
 public:
     expectations(const projection& p, const scenario& s) : projection_(p), scenario_(s) {}
     const outcome& of(const std::vector<std::size_t>& numbers);
+    // The same, folded by a process of its own: no handler is called in this one.
+    void know_from_child(const std::vector<std::size_t>& numbers);
 
 private:
     const projection& projection_;
@@ -31,5 +33,10 @@ struct delivery_counts {
 // Throws invalid_input where a step names a store or an event that is not there.
 fault deliver(const projection& p, const scenario& s, const schedule& steps, bool processes,
               expectations& expected, delivery_counts& counts);
+
+// The same in a process of its own, so that every run finds the program as the first one did, and a
+// handler that ends its process ends no other.
+fault deliver_in_child(const projection& p, const scenario& s, const schedule& steps,
+                       expectations& expected, delivery_counts& counts);
 
 }  // namespace idem::testing

@@ -2,6 +2,7 @@
 
 #include "idem/cloudevents.hpp"
 #include "idem/codec.hpp"
+#include "testing/bytes.hpp"
 
 namespace idem::testing {
 namespace {
@@ -34,6 +35,32 @@ outcome outcome_of(const state& rows) {
         for (auto& [key, row] : page.rows) result.rows.emplace(std::move(key), std::move(row));
         if (!page.more || result.rows.size() >= rows_max) return result;
     }
+}
+
+std::string encode(const outcome& o) {
+    constexpr std::size_t sent_bytes_max = 16 << 20;
+    std::string out;
+    put(out, std::string_view(o.failure));
+    put_number(out, o.digest.high);
+    put_number(out, o.digest.low);
+    for (const auto& [key, row] : o.rows) {
+        if (out.size() + key.size() + row.size() > sent_bytes_max) break;
+        put(out, std::string_view(key));
+        put(out, std::string_view(row));
+    }
+    return out;
+}
+
+outcome decode_outcome(std::string_view in) {
+    outcome o;
+    o.failure = take(in);
+    o.digest.high = take_number(in);
+    o.digest.low = take_number(in);
+    while (!in.empty()) {
+        auto key = take(in);
+        o.rows[std::move(key)] = take(in);
+    }
+    return o;
 }
 
 std::vector<differing_row> differing_rows(const projection& p, const outcome& wanted,

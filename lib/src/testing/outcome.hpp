@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "idem/testing.hpp"
@@ -22,6 +23,10 @@ struct outcome {
 };
 
 outcome outcome_of(const state& rows);
+
+// As bytes for another process, and back; of very many rows the first.
+std::string encode(const outcome& o);
+outcome decode_outcome(std::string_view in);
 
 std::vector<differing_row> differing_rows(const projection& p, const outcome& wanted,
                                           const outcome& found);

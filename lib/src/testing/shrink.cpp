@@ -26,6 +26,14 @@ schedule with_events(schedule s, const std::vector<std::size_t>& kept) {
     return s;
 }
 
+// All in one store.
+schedule in_one_store(schedule s) {
+    std::erase_if(s.steps, [](const step& n) { return n.kind == step_kind::sync; });
+    for (auto& next : s.steps) next.store = 0;
+    s.stores = 1;
+    return s;
+}
+
 // Stores that no step names are not made; the others move up.
 schedule without_unused_stores(schedule s) {
     std::set<std::size_t> used;
@@ -96,6 +104,7 @@ private:
 
     // Plainer ways to do the same.
     void simplify() {
+        attempt(in_one_store(best_));
         attempt(without_unused_stores(best_));
         schedule manual = best_;
         manual.mode = projection_mode::manual;
@@ -111,6 +120,12 @@ private:
             if (has_events(s.steps[i]) && s.steps[i].events.size() > 1) {
                 std::sort(s.steps[i].events.begin(), s.steps[i].events.end());
                 attempt(s);
+                s = best_;
+            }
+            for (std::size_t at = 0; at < s.steps[i].events.size();) {  // one that comes twice
+                auto& events = s.steps[i].events;
+                if (events.size() > 1) events.erase(events.begin() + static_cast<long>(at));
+                if (!attempt(s)) ++at;
                 s = best_;
             }
             // Two deliveries to one store, in one batch.
