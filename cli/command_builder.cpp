@@ -62,4 +62,18 @@ void add_projection_name(CLI::App& c, std::string& name) {
     c.add_option("NAME", name, "the projection's name, or the file that defines it")->required();
 }
 
+void add_reason(CLI::App& c, std::string& reason) {
+    c.add_option("--reason", reason, "kept with the record")->type_name("TEXT")->required();
+}
+
+void add_listed(CLI::App& c, std::optional<std::uint64_t>& at_most) {
+    add_number(c, "--limit", at_most, "N", "at most so many");
+}
+
+void add_sweep(CLI::App& c, std::optional<std::uint64_t>& at_once, const char* what, bool& all) {
+    const std::string description = std::string(what) + " in one commit; else 1000";
+    add_number(c, "--limit", at_once, "N", description.c_str());
+    c.add_flag("--all", all, "repeat until nothing is left to let go of");
+}
+
 }  // namespace idem::cli

@@ -59,5 +59,8 @@ void add_repeatable(CLI::App& c, const char* name, std::vector<std::string>& val
                     const char* what, const char* description);
 void add_number(CLI::App& c, const char* name, std::optional<std::uint64_t>& value,
                 const char* what, const char* description);
+void add_reason(CLI::App& c, std::string& reason);                    // required
+void add_listed(CLI::App& c, std::optional<std::uint64_t>& at_most);  // of a list
+void add_sweep(CLI::App& c, std::optional<std::uint64_t>& at_once, const char* what, bool& all);
 
 }  // namespace idem::cli

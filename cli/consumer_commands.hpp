@@ -72,6 +72,7 @@ struct consumers_run_options {
     std::string store;
     std::string name;
     std::string exec;
+    std::optional<std::uint64_t> lease_seconds;
     bool follow = false;
     bool raw = false;
 };

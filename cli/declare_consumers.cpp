@@ -41,9 +41,7 @@ void declare_making(command_builder& to) {
             c.add_option("--to", o.to, "the checkpoint: a position or an event's id")
                 ->type_name("POSITION")
                 ->required();
-            c.add_option("--reason", o.reason, "kept with the record")
-                ->type_name("TEXT")
-                ->required();
+            add_reason(c, o.reason);
             c.add_option("--state", o.state, "its state as of then; - for standard input")
                 ->type_name("FILE");
             c.add_flag("--source", o.source, "NAME is a source: what comes next is beyond --to");
@@ -62,7 +60,7 @@ void declare_working(command_builder& to) {
                                    [](CLI::App& c, consumers_next_options& o) {
                                        add_store(c, o.store);
                                        add_name(c, o.name);
-                                       add_number(c, "--limit", o.limit, "N", "at most so many");
+                                       add_listed(c, o.limit);
                                        c.add_flag("--raw", o.raw, "data as it is stored");
                                    });
     to.add<consumers_advance_options>(
@@ -82,7 +80,10 @@ void declare_working(command_builder& to) {
     to.add<consumers_run_options>(
         "consumers run", "Run a program for each batch; where it succeeds the consumer advances.",
         "  idem consumers run shop.idem mailer --exec ./send-mails\n"
-        "  idem consumers run shop.idem audit --exec 'cat >> audit.jsonl' --follow",
+        "  idem consumers run shop.idem audit --exec 'cat >> audit.jsonl' --follow\n"
+        "\nIDEM_CONSUMER_NAME, _FIRST and _LAST (positions) are in its environment. Of several "
+        "that\n"
+        "run one consumer, one at a time does.",
         [](CLI::App& c, consumers_run_options& o) {
             add_store(c, o.store);
             add_name(c, o.name);
@@ -90,6 +91,8 @@ void declare_working(command_builder& to) {
                          "for the shell; events come as CloudEvents lines on standard input")
                 ->type_name("COMMAND")
                 ->required();
+            add_number(c, "--lease", o.lease_seconds, "SECONDS",
+                       "another takes over so long after a crash; else 30; 0: no lease");
             c.add_flag("--follow", o.follow, "wait for more");
             c.add_flag("--raw", o.raw, "data as it is stored");
         });

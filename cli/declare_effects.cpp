@@ -22,7 +22,7 @@ void declare_looking(command_builder& to) {
                          "due, attempted, failed, done, unknown, dead, discarded or compensated")
                 ->type_name("STATE");
             c.add_option("--name", o.name, "of this name")->type_name("NAME");
-            add_number(c, "--limit", o.limit, "N", "at most so many");
+            add_listed(c, o.limit);
         });
     to.add<effects_show_options>(
         "effects show", "Show one effect whole.",
@@ -39,22 +39,18 @@ void declare_looking(command_builder& to) {
 
 void declare_settling(command_builder& to) {
     to.add<effects_resume_options>(
-        "effects resume", "Let an effect that failed, is dead or unknown, be due at once.",
+        "effects resume", "Let an effect that waits, failed, is dead or unknown, be due at once.",
         "  idem effects resume shop.idem ID --reason 'the mail server is back'",
         [](CLI::App& c, effects_resume_options& o) {
             add_effect(c, o);
-            c.add_option("--reason", o.reason, "kept with the record")
-                ->type_name("TEXT")
-                ->required();
+            add_reason(c, o.reason);
         });
     to.add<effects_discard_options>(
         "effects discard", "Let an effect never be carried out.",
         "  idem effects discard shop.idem ID --reason 'the customer is gone'",
         [](CLI::App& c, effects_discard_options& o) {
             add_effect(c, o);
-            c.add_option("--reason", o.reason, "kept with the record")
-                ->type_name("TEXT")
-                ->required();
+            add_reason(c, o.reason);
         });
     to.add<effects_done_options>(
         "effects done", "Say that an effect was carried out.",
@@ -68,9 +64,7 @@ void declare_settling(command_builder& to) {
         "  idem effects compensate shop.idem ID --reason 'paid back'",
         [](CLI::App& c, effects_compensate_options& o) {
             add_effect(c, o);
-            c.add_option("--reason", o.reason, "kept with the record")
-                ->type_name("TEXT")
-                ->required();
+            add_reason(c, o.reason);
         });
     to.add<effects_sweep_options>(
         "effects sweep", "Let go of effects that were finished long ago, in bounded steps.",
@@ -80,8 +74,7 @@ void declare_settling(command_builder& to) {
             add_store(c, o.store);
             add_number(c, "--keep", o.keep_hours, "HOURS",
                        "keep those finished in so many hours before the newest event; else 168");
-            add_number(c, "--limit", o.limit, "N", "effects in one commit; else 1000");
-            c.add_flag("--all", o.all, "repeat until nothing is left to let go of");
+            add_sweep(c, o.limit, "effects", o.all);
         });
 }
 

@@ -18,10 +18,6 @@ void add_key(CLI::App& c, named_key& k) {
     add_text(c, "--key", k.key, "TEXT", "and the key itself");
 }
 
-void add_reason(CLI::App& c, std::string& reason) {
-    c.add_option("--reason", reason, "kept with the key")->type_name("TEXT")->required();
-}
-
 void declare_once(command_builder& to) {
     to.add<once_options>(
         "once", "Append events under an idempotency key, once, and store a result with them.",
@@ -96,23 +92,22 @@ void declare_key_commands(command_builder& to) {
                      "running, abandoned, in_doubt, dead, completed, rejected or expired");
             add_text(c, "--owner", o.owner, "NAME", "of this owner");
             add_text(c, "--operation", o.operation, "NAME", "for this operation");
-            add_number(c, "--limit", o.limit, "N", "at most so many");
+            add_listed(c, o.limit);
         });
     to.add<keys_show_options>("keys show", "Show one key whole.",
                               "  idem keys show shop.idem 0f1e2d3c4b5a69788796a5b4c3d2e1f0",
                               [](CLI::App& c, keys_show_options& o) { add_key(c, o); });
     declare_settling(to);
-    to.add<keys_sweep_options>(
-        "keys sweep", "Let go of results that have expired, in bounded steps.",
-        "  idem keys sweep shop.idem --all\n"
-        "  idem keys sweep shop.idem --all --result-bytes-max 1000000000",
-        [](CLI::App& c, keys_sweep_options& o) {
-            add_store(c, o.store);
-            add_number(c, "--limit", o.limit, "N", "rows of each kind in one commit; else 1000");
-            add_number(c, "--result-bytes-max", o.result_bytes_max, "N",
-                       "beyond it the oldest results go as well");
-            c.add_flag("--all", o.all, "repeat until nothing is left to let go of");
-        });
+    to.add<keys_sweep_options>("keys sweep",
+                               "Let go of results that have expired, in bounded steps.",
+                               "  idem keys sweep shop.idem --all\n"
+                               "  idem keys sweep shop.idem --all --result-bytes-max 1000000000",
+                               [](CLI::App& c, keys_sweep_options& o) {
+                                   add_store(c, o.store);
+                                   add_sweep(c, o.limit, "rows of each kind", o.all);
+                                   add_number(c, "--result-bytes-max", o.result_bytes_max, "N",
+                                              "beyond it the oldest results go as well");
+                               });
 }
 
 }  // namespace idem::cli

@@ -8,10 +8,6 @@ void add_saga(CLI::App& c, std::string& saga) {
     c.add_option("SAGA", saga, "the saga's id")->required();
 }
 
-CLI::Option* add_reason(CLI::App& c, std::string& reason) {
-    return c.add_option("--reason", reason, "kept with the record of it")->type_name("TEXT");
-}
-
 }  // namespace
 
 void declare_saga_commands(command_builder& to) {
@@ -29,7 +25,7 @@ void declare_saga_commands(command_builder& to) {
                          "running, compensating, stuck, completed or compensated")
                 ->type_name("STATE");
             c.add_option("--name", o.name, "of this definition")->type_name("NAME");
-            add_number(c, "--limit", o.limit, "N", "at most so many");
+            add_listed(c, o.limit);
         });
     to.add<sagas_show_options>("sagas show", "Show one saga with its steps.",
                                "  idem sagas show shop.idem order-7",
@@ -38,12 +34,13 @@ void declare_saga_commands(command_builder& to) {
                                    add_saga(c, o.saga);
                                });
     to.add<sagas_resume_options>(
-        "sagas resume", "Let a stuck saga try again, with all its attempts before it.",
+        "sagas resume",
+        "Let a saga that is stuck or waits try again, with all its attempts before it.",
         "  idem sagas resume shop.idem order-7 --reason 'the bank is back'",
         [](CLI::App& c, sagas_resume_options& o) {
             add_store(c, o.store);
             add_saga(c, o.saga);
-            add_reason(c, o.reason)->required();
+            add_reason(c, o.reason);
         });
     to.add<sagas_skip_options>(
         "sagas skip", "Take the step that a saga is at for settled, and go on behind it.",
@@ -52,7 +49,7 @@ void declare_saga_commands(command_builder& to) {
         [](CLI::App& c, sagas_skip_options& o) {
             add_store(c, o.store);
             add_saga(c, o.saga);
-            add_reason(c, o.reason)->required();
+            add_reason(c, o.reason);
             c.add_option("--step", o.step, "refuse if it is at another")->type_name("NAME");
         });
     to.add<sagas_abort_options>(
@@ -61,7 +58,7 @@ void declare_saga_commands(command_builder& to) {
         [](CLI::App& c, sagas_abort_options& o) {
             add_store(c, o.store);
             add_saga(c, o.saga);
-            add_reason(c, o.reason)->required();
+            add_reason(c, o.reason);
         });
     to.add<sagas_sweep_options>(
         "sagas sweep", "Let go of inputs and results of sagas that ended long ago, in steps.",
@@ -71,8 +68,7 @@ void declare_saga_commands(command_builder& to) {
             add_store(c, o.store);
             add_number(c, "--keep", o.keep_hours, "HOURS",
                        "keep what ended in so many hours before the newest event; else 720");
-            add_number(c, "--limit", o.limit, "N", "sagas in one commit; else 1000");
-            c.add_flag("--all", o.all, "repeat until nothing is left to let go of");
+            add_sweep(c, o.limit, "sagas", o.all);
         });
 }
 

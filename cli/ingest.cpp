@@ -59,8 +59,13 @@ void print_receipts(session& s, std::span<const event> events, const ingest_answ
     }
     for (std::size_t i = 0; i < answer.receipts.size(); ++i) {
         const receipt& r = answer.receipts[i];
-        if (r.position == 0) continue;  // stale: the log does not have it
-        print(s, {r.id, r.outcome, r.position, events[i].stream, r.revision});
+        told_receipt told{r.id, r.outcome, {}, events[i].stream};
+        if (r.position == 0 && r.outcome != outcome::erased) continue;  // stale: it is not there
+        if (r.position != 0) {
+            told.position = r.position;
+            told.revision = r.revision;
+        }
+        print(s, told);
     }
 }
 

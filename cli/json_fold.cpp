@@ -148,6 +148,16 @@ void change_set(const operation& o, json& row, const json& member, std::string_v
     }
 }
 
+// Of the values given the one whose event is latest by its mark. Of two of one event the greater,
+// as it is spelt.
+void keep_latest(const operation& o, json& row, const json& value, const std::string& mark) {
+    json& known = row[std::string(marks_member)][o.field];
+    const bool later = !known.is_string() || known.get_ref<const std::string&>() < mark;
+    if (!later && (known != mark || value.dump() <= row[o.field].dump())) return;
+    known = mark;
+    row[o.field] = value;
+}
+
 // False: passed over.
 bool change(const operation& o, json& row, event_values& e) {
     if (o.kind == operation_kind::count) {
@@ -181,7 +191,11 @@ bool change(const operation& o, json& row, event_values& e) {
                                     "send it as text",
                                     whose));
             }
-            row[o.field] = *value;
+            if (o.kind == operation_kind::latest) {
+                keep_latest(o, row, *value, e.mark());
+            } else {
+                row[o.field] = *value;
+            }
     }
     return true;
 }
@@ -224,6 +238,8 @@ std::string_view to_string(operation_kind kind) noexcept {
     switch (kind) {
         case operation_kind::set:
             return "set";
+        case operation_kind::latest:
+            return "latest";
         case operation_kind::add:
             return "add";
         case operation_kind::count:
@@ -240,6 +256,13 @@ std::string_view to_string(operation_kind kind) noexcept {
             return "delete";
     }
     return "unknown";
+}
+
+std::string visible_row(std::string_view row) {
+    if (row.find(marks_member) == std::string_view::npos) return std::string(row);
+    json all = parse_row(row);
+    all.erase(std::string(marks_member));
+    return all.dump();
 }
 
 void json_fold::apply(const event_view& e, state_table& table) const {

@@ -27,8 +27,24 @@ struct path_exists {
 };
 using condition = std::variant<tag_present, path_equals, path_exists>;
 
-enum class operation_kind : std::uint8_t { set, add, count, max, min, insert, remove, delete_row };
+enum class operation_kind : std::uint8_t {
+    set,
+    latest,
+    add,
+    count,
+    max,
+    min,
+    insert,
+    remove,
+    delete_row,
+};
 std::string_view to_string(operation_kind kind) noexcept;
+
+// The member of a row that holds the marks of the events whose values "latest" has kept, by field.
+// No row is printed with it.
+inline constexpr std::string_view marks_member = "$latest";
+// A row as people see it.
+std::string visible_row(std::string_view row);
 
 struct operation {
     operation_kind kind = operation_kind::set;

@@ -14,6 +14,8 @@ std::string_view family_of(const operation& o) {
     switch (o.kind) {
         case operation_kind::set:
             return "set";
+        case operation_kind::latest:
+            return "the latest";  // by the events' stamps, which are theirs in every order
         case operation_kind::add:
         case operation_kind::count:
             return o.real ? "added to in real numbers" : "added to";

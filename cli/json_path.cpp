@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "idem/cloudevents.hpp"
+#include "idem/convergent/version_vector.hpp"
 #include "idem/error.hpp"
 
 namespace idem::cli {
@@ -136,6 +137,12 @@ const json& event_values::data() {
         }
     }
     return *data_;
+}
+
+std::string event_values::mark() const {
+    const event_mark at_event = at(event_);
+    return fmt::format("{:016x}/{}/{}", at_event.clock, to_string(at_event.origin),
+                       to_string(at_event.id));
 }
 
 std::optional<json> event_values::find(const event_path& path) {

@@ -44,6 +44,8 @@ public:
     // Nullopt where the event has no such value.
     std::optional<json> find(const event_path& path);
     bool has_tag(std::string_view tag) const { return event_.has_tag(tag); }
+    // Sorts as the marks of events do: by clock, origin and id.
+    std::string mark() const;
 
 private:
     const json& data();

@@ -135,9 +135,9 @@ condition read_condition(const node& n) {
 
 operation read_operation(const node& n) {
     if (n.value() == "delete") return {.kind = operation_kind::delete_row};
-    constexpr std::array kinds{operation_kind::set,   operation_kind::add, operation_kind::count,
-                               operation_kind::max,   operation_kind::min, operation_kind::insert,
-                               operation_kind::remove};
+    constexpr std::array kinds{operation_kind::set,    operation_kind::latest, operation_kind::add,
+                               operation_kind::count,  operation_kind::max,    operation_kind::min,
+                               operation_kind::insert, operation_kind::remove};
     if (!n.value().is_object()) {
         n.refuse("is no operation; write \"delete\" or, for instance, {\"count\": \"goals\"}");
     }
@@ -150,10 +150,13 @@ operation read_operation(const node& n) {
                                  to_string(found->kind), name));
         }
         found = operation{.kind = kind, .field = n.at(name).text()};
+        if (found->field == marks_member) {
+            n.at(name).refuse("is a name that rows keep for themselves; choose another");
+        }
     }
     if (!found) {
         n.refuse(
-            "names no operation; they are set, add, count, max, min, insert, remove and "
+            "names no operation; they are set, latest, add, count, max, min, insert, remove and "
             "\"delete\"");
     }
     const std::string_view name = to_string(found->kind);
@@ -224,21 +227,29 @@ std::string read_name(const node& n) {
     return name;
 }
 
-// A set is kept sorted and without repeats, which no other operation would do.
-void check_sets(const json_fold& fold, const node& on) {
-    std::map<std::string, std::pair<std::string_view, bool>> fields;  // first operation, set or not
+// Operations that leave a field in a form that only their like may change: a set sorted and
+// without repeats, the latest value with its mark. Empty: others may follow.
+std::string_view keeper_of(operation_kind kind) {
+    if (kind == operation_kind::latest) return "latest";
+    const bool is_set = kind == operation_kind::insert || kind == operation_kind::remove;
+    return is_set ? "insert and remove" : "";
+}
+
+void check_kept_fields(const json_fold& fold, const node& on) {
+    // By field: the first operation, and who alone may change it.
+    std::map<std::string, std::pair<std::string_view, std::string_view>> fields;
     for (const auto& [type, rules] : fold.rules) {
         for (const auto& r : rules) {
             for (const auto& o : r.operations) {
-                const bool is_set =
-                    o.kind == operation_kind::insert || o.kind == operation_kind::remove;
+                const std::string_view keeper = keeper_of(o.kind);
                 const auto first =
-                    fields.try_emplace(o.field, to_string(o.kind), is_set).first->second;
-                if (first.second == is_set) continue;
+                    fields.try_emplace(o.field, to_string(o.kind), keeper).first->second;
+                if (first.second == keeper) continue;
                 on.refuse(
-                    fmt::format("the field \"{}\" is changed by \"{}\" and by \"{}\"; only "
-                                "insert and remove change a set, so name two fields",
-                                o.field, first.first, to_string(o.kind)));
+                    fmt::format("the field \"{}\" is changed by \"{}\" and by \"{}\"; only {} may "
+                                "change it where it does, so name two fields",
+                                o.field, first.first, to_string(o.kind),
+                                keeper.empty() ? first.second : keeper));
             }
         }
     }
@@ -268,7 +279,7 @@ json_fold read_fold(const node& top) {
             for (const node& r : rules.list()) read.push_back(read_rule(r, key));
         }
     }
-    check_sets(fold, on);
+    check_kept_fields(fold, on);
     return fold;
 }
 
@@ -295,7 +306,7 @@ json_projection parse_json_projection(std::string text, const std::string& origi
     result.fold.keys_of = [fold](const event_view& e, key_sink& sink) { fold->keys_of(e, sink); };
     result.fold.apply_row = [fold](const event_view& e, std::string_view key,
                                    state_table::slot& row) { fold->apply_row(e, key, row); };
-    result.fold.row_to_json = [](std::string_view row) { return std::string(row); };
+    result.fold.row_to_json = [](std::string_view row) { return visible_row(row); };
     result.fold.order_insensitive = result.order_reasons.empty();
     result.fold.definition = std::move(text);
     return result;

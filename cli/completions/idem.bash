@@ -22,7 +22,7 @@ _idem_options() {
         schema) echo "--upcast --dry-run" ;;
         effects) echo "--state --name --limit --reason --result --keep --all --exec --probe --lease --follow" ;;
         sagas) echo "--state --name --limit --reason --step --keep --all" ;;
-        consumers) echo "--sources --stream --type --tag --correlation --reserved --from --limit --raw --to --after --state --reason --source --exec --follow" ;;
+        consumers) echo "--sources --stream --type --tag --correlation --reserved --from --limit --raw --to --after --state --reason --source --exec --lease --follow" ;;
         ingest) echo "--after" ;;
         once) echo "--owner --operation --key --request --leave-out --result --reject --keep --horizon" ;;
         keys) echo "--state --owner --operation --limit --key --reason --result --result-bytes-max --all" ;;

@@ -133,6 +133,7 @@ complete -c idem -n '__fish_seen_subcommand_from consumers' -l state -r -d 'The 
 complete -c idem -n '__fish_seen_subcommand_from consumers' -l reason -x -d 'Kept with the record'
 complete -c idem -n '__fish_seen_subcommand_from consumers' -l source -d 'NAME is a source'
 complete -c idem -n '__fish_seen_subcommand_from consumers' -l exec -x -d 'A program for each batch'
+complete -c idem -n '__fish_seen_subcommand_from consumers' -l lease -x -d 'Of who runs it'
 complete -c idem -n '__fish_seen_subcommand_from consumers' -l follow -d 'Wait for more'
 complete -c idem -n '__fish_seen_subcommand_from ingest' -l after -x -d 'The position before this one'
 complete -c idem -n '__fish_seen_subcommand_from once' -l owner -x -d 'Whose key'

@@ -9,6 +9,7 @@
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "projection/checkpoints.hpp"
+#include "projection/rebuild.hpp"
 
 namespace idem {
 namespace {
@@ -39,7 +40,7 @@ erasure eraser::destroyed(const erasure_statement& statement, erasure done) cons
     subjects_.complete_erasures();
     if (statement.what == kind::event && !done.repeated) {
         done.events = 1;
-        clear_dropped_checkpoints(env_);
+        clear_copies();
         return done;
     }
     std::set<std::uint64_t> slots;
@@ -53,8 +54,14 @@ erasure eraser::destroyed(const erasure_statement& statement, erasure done) cons
         slots.insert(statement.what == kind::event ? seal.event_slot : seal.subject_slot);
     });
     subjects_.keys().destroy(std::vector<std::uint64_t>(slots.begin(), slots.end()));
-    clear_dropped_checkpoints(env_);
+    clear_copies();
     return done;
+}
+
+// What was folded from the data and that nobody needs.
+void eraser::clear_copies() const {
+    clear_dropped_checkpoints(env_);
+    remove_abandoned_rebuilds(env_.folder());
 }
 
 subject_erasure_row eraser::erasure_of(std::string_view subject) const {
@@ -86,15 +93,32 @@ erasure eraser::erase(const uuid& id, const append_event& append) const {
 erasure eraser::erase_subject(std::string_view name, const append_event& append) const {
     const erasure_statement statement{kind::subject, uuid::nil(), std::string(name)};
     const auto row = erasure_of(name);
-    if (row.erased <= row.readmitted) return record(statement, append);
+    if (!row.is_erased()) return record(statement, append);
     return destroyed(statement, {row.erased, true});
 }
 
 bool eraser::readmit_subject(std::string_view name, const append_event& append) const {
-    const auto row = erasure_of(name);
-    if (row.erased <= row.readmitted) return false;
-    append(make_erasure({kind::readmission, uuid::nil(), std::string(name)}));
+    if (!erasure_of(name).is_erased()) return false;
+    // In the second round, what the row of an older idem did not tell of.
+    constexpr int rounds = 2;
+    for (int round = 0; round < rounds && erasure_of(name).is_erased(); ++round) {
+        for (const auto& erasure : open_erasures(name)) {
+            append(make_erasure({kind::readmission, erasure, std::string(name)}));
+        }
+    }
     return true;
+}
+
+std::vector<uuid> eraser::open_erasures(std::string_view name) const {
+    const auto table = subjects_.find_table();
+    if (!table) return {};
+    {
+        const storage::read_transaction txn(env_);
+        auto found = subject_rows::open_erasures(txn, *table, name);
+        if (!found.empty()) return found;
+    }
+    const auto last = reader_.at(erasure_of(name).erased);  // of an older idem
+    return last ? std::vector{last->id} : std::vector<uuid>();
 }
 
 bool eraser::keys_missing() const {
@@ -125,7 +149,7 @@ std::vector<subject_info> eraser::subjects() const {
     std::vector<subject_info> result;
     for (auto& [name, info] : found) {
         const auto row = erasure_of(name);
-        info.is_erased = row.erased > row.readmitted;
+        info.is_erased = row.is_erased();
         result.push_back(std::move(info));
     }
     return result;

@@ -29,7 +29,9 @@ public:
 private:
     erasure record(const erasure_statement& statement, const append_event& append) const;
     erasure destroyed(const erasure_statement& statement, erasure done) const;
+    void clear_copies() const;
     subject_erasure_row erasure_of(std::string_view subject) const;
+    std::vector<uuid> open_erasures(std::string_view subject) const;
 
     storage::environment& env_;
     subject_store& subjects_;

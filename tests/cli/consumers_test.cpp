@@ -1,6 +1,10 @@
 // idem consumers and idem ingest.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "run_command.hpp"
 #include "scratch_folder.hpp"
@@ -135,6 +139,54 @@ TEST_CASE("a program handles each batch, and its failure commits nothing") {
     run_command({"import", store.path}, lines);
     CHECK(store.consumers({"run", "c", "--exec", "exit 0"}).exit_code == 0);
     CHECK(store.show("c").at("events") == "7");
+}
+
+TEST_CASE("a program is told whose batch it has, and its failure leaves no lease behind") {
+    const filled_store store;
+    const std::string out = store.folder / "out";
+    store.consumers({"create", "c", "--type", "Even", "--limit", "3"});
+    const auto failed = store.consumers({"run", "c", "--lease", "3600", "--exec", "exit 7"});
+    CHECK(failed.exit_code == 1);
+    CHECK(store.show("c").at("holder") == "null");
+    CHECK(store.show("c").at("fence") == "1");  // there was one
+    const std::string tell =
+        "echo \"$IDEM_CONSUMER_NAME $IDEM_CONSUMER_FIRST $IDEM_CONSUMER_LAST\" >> " + out;
+    CHECK(store.consumers({"run", "c", "--exec", tell}).exit_code == 0);
+    const auto told = run_command({out}, command_setting{.program = "/bin/cat"}).out;
+    CHECK(told == "c 2 6\nc 8 8\n");
+    CHECK(store.show("c").at("holder") == "null");
+    const auto unheld = store.consumers({"run", "c", "--lease", "0", "--exec", "true"});
+    CHECK(unheld.exit_code == 0);
+    CHECK(store.show("c").at("fence") == "2");
+    CHECK(store.consumers({"run", "c", "--lease", "86401", "--exec", "true"}).exit_code == 2);
+}
+
+TEST_CASE("of two processes that run a consumer one does the work") {
+    const filled_store store;
+    const std::string gate = store.folder / "gate";
+    const std::string done = store.folder / "done";
+    REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
+    store.consumers({"create", "c"});
+    // Longer than its lease, so that it must be renewed: until the gate is opened.
+    running_command first({"consumers", "run", store.path, "c", "--lease", "1", "--exec",
+                           "cat > /dev/null; echo begun; cat " + gate});
+    CHECK(first.read_line() == "begun");
+    const auto fence = store.show("c").at("fence");
+    const auto leased_until = store.show("c").at("leased_until");
+    for (int asked = 0; store.show("c").at("leased_until") == leased_until; ++asked) {
+        REQUIRE(asked < 100'000);
+    }
+    const auto second = store.consumers({"run", "c", "--exec", "echo more > " + done});
+    CHECK(second.exit_code == 3);
+    CHECK(second.err.find("runs it") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(done));
+    CHECK(store.show("c").at("fence") == fence);
+    std::ofstream(gate) << "go\n";
+    CHECK(first.read_line() == "go");
+    CHECK(first.wait().exit_code == 0);
+    CHECK(store.show("c").at("events") == "8");
+    CHECK(store.consumers({"run", "c", "--exec", "echo more > " + done}).exit_code == 0);
+    CHECK_FALSE(std::filesystem::exists(done));  // nothing was left
 }
 
 TEST_CASE("run --follow handles what comes, and ends with a signal") {

@@ -84,6 +84,28 @@ TEST_CASE("a subject is erased, listed as erased, and readmitted") {
     CHECK(json_lines(run_command({"stats", store}).out).at(0).at("key_bytes") != "0");
 }
 
+TEST_CASE("a delivery with erased events is taken in without them") {
+    const scratch_folder folder;
+    const std::string store = folder / "s.idem";
+    REQUIRE(run_command({"append", store}, personal_line(1, "c1")).exit_code == 0);
+    REQUIRE(run_command({"erase", store, "--subject", "c1", "--yes"}).exit_code == 0);
+    const std::string delivery =
+        personal_line(1, "c1") + personal_line(2, "c1") + personal_line(3, "c2");
+    for (const char* verdict : {"accepted", "duplicate"}) {
+        const auto taken = run_command({"ingest", store, "orders/3", "7", "--json"}, delivery);
+        CHECK(taken.exit_code == 0);
+        const auto lines = json_lines(taken.out);
+        REQUIRE(lines.size() == 4);
+        CHECK(lines[0].at("outcome") == "erased");
+        CHECK(lines[0].at("position") == "1");
+        CHECK(lines[1].at("outcome") == "erased");
+        CHECK(lines[1].at("position") == "null");
+        CHECK(lines[2].at("stream") == "customer-c2");
+        CHECK(lines[3].at("verdict") == verdict);
+        CHECK(lines[3].at("last") == "7");
+    }
+}
+
 TEST_CASE("to erase a subject that no event names is told, with what may have been meant") {
     const scratch_folder scratch;
     const std::string store = scratch / "s.idem";

@@ -98,7 +98,7 @@ TEST_CASE("what is not of the language is refused with file, JSON pointer and re
         {with_rule(R"({"when":[{"path":"id","exists":1}],"do":["delete"]})"), "/on/T/when/0/exists",
          "true nor false"},
         {with_operations(R"(["erase"])"), "/on/T/do/0", "\"delete\""},
-        {with_operations(R"([{"inc":"n"}])"), "/on/T/do/0", "set, add, count"},
+        {with_operations(R"([{"inc":"n"}])"), "/on/T/do/0", "set, latest, add, count"},
         {with_operations(R"([{"count":"n"},{"add":"n"}])"), "/on/T/do/1", "\"value\""},
         {with_operations(R"([{"add":"n","set":"m","value":"id"}])"), "/on/T/do/0",
          "two operations"},
@@ -125,6 +125,16 @@ TEST_CASE("what is not of the language is refused with file, JSON pointer and re
         CHECK(refusal.find(v.pointer) != std::string::npos);
         CHECK(refusal.find(v.remedy) != std::string::npos);
     }
+}
+
+TEST_CASE("the latest value is changed by nothing else, and its mark has a name of its own") {
+    const auto refused = [](const std::string& operations, const char* remedy) {
+        CAPTURE(operations);
+        CHECK(refusal_of(with_operations(operations)).find(remedy) != std::string::npos);
+    };
+    refused(R"([{"set":"s","value":"id"},{"latest":"s","value":"id"}])", "only latest may");
+    refused(R"([{"latest":"s","value":"id"},{"count":"s"}])", "only latest may");
+    refused(R"([{"set":"$latest","value":"id"}])", "/on/T/do/0/set: is a name that rows keep");
 }
 
 TEST_CASE("paths are read as they are written, and refused otherwise") {
@@ -170,7 +180,8 @@ TEST_CASE("order does not matter where all operations on each field commute") {
           R"([{"max":"m","value":"data.a"},{"min":"k","value":"data.a"}])",
           R"([{"max":"m","value":"data.a","real":true}])",
           R"([{"insert":"s","value":"data.a"},{"insert":"s","value":"data.b"}])",
-          R"([{"max":"last","value":"time"}])"}) {
+          R"([{"max":"last","value":"time"}])",
+          R"([{"latest":"s","value":"data.a"},{"latest":"s","value":"data.b"}])"}) {
         CAPTURE(operations);
         CHECK(reasons_of(with_operations(operations)) == "");
     }

@@ -173,7 +173,14 @@ public:
             case 6:
                 return claim();
             case 7:
-                return *rc::gen::inRange(0, 3) == 0 ? reopen() : turn();
+                switch (*rc::gen::inRange(0, 6)) {
+                    case 0:
+                        return reopen();
+                    case 1:  // and the store goes on with what another process has left
+                        return write_out_tail(path(), "keys");
+                    default:
+                        return turn();
+                }
             default:
                 return use_lease();
         }

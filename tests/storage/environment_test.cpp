@@ -181,6 +181,29 @@ TEST_CASE("a map that another process has grown is taken over") {
     CHECK(get(*env, "after") == "1");
 }
 
+TEST_CASE("a table that was sought in vain is found once another process has made it") {
+    const scratch_folder folder;
+    make(folder / "s");
+    const auto env = storage::environment::open(folder / "s", {});
+    for (int n = 0; n < 3; ++n) CHECK_FALSE(env->find_table("late"));
+    const auto made_by_another = [&](const char* name) {
+        const child_process child([&] {
+            const auto own = storage::environment::open(folder / "s", {});
+            storage::write(*own, [&](storage::write_transaction& txn) { txn.open_table(name); });
+            return 0;
+        });
+        return child.wait() == 0;
+    };
+    CHECK(made_by_another("other"));
+    CHECK_FALSE(env->find_table("late"));
+    CHECK(made_by_another("late"));
+    CHECK(env->find_table("late"));
+    for (int n = 0; n < 200; ++n) CHECK_FALSE(env->find_table("none" + std::to_string(n)));
+    CHECK_FALSE(env->find_table("own"));
+    storage::write(*env, [&](storage::write_transaction& txn) { txn.open_table("own"); });
+    CHECK(env->find_table("own"));
+}
+
 TEST_CASE("network and user-space file systems are told apart from local ones") {
     CHECK(storage::is_network_file_system(0x6969));      // NFS
     CHECK(storage::is_network_file_system(0xff534d42));  // CIFS

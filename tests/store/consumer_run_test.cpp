@@ -190,6 +190,27 @@ TEST_CASE("two runners with a lease share a consumer, one at a time") {
     CHECK(store.consumers().find("c")->holder.empty());
 }
 
+TEST_CASE("a handler that throws leaves no hold behind, and one that is idle moves on under one") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    auto consumers = store.consumers();
+    consumers.create("c", {.filter = {.types = {"Wanted"}}});
+    store.append(typed(1'000'000, "Wanted"));
+    const auto fail = [](const consumer_batch&, std::vector<idem::event>&) -> std::string {
+        throw std::runtime_error("no network");
+    };
+    const idem::consumer_run_options held{.wait = false, .holder = "a", .lease = 1h};
+    CHECK_THROWS_AS(consumers.run("c", fail, held), std::runtime_error);
+    CHECK(consumers.find("c")->holder.empty());
+    CHECK(consumers.find("c")->fence == 1);
+    CHECK(drain(store, "c") == 1);
+
+    constexpr std::uint64_t others = 100'000;
+    for (std::uint64_t n = 0; n < others; n += 10'000) store.append(numbered_batch(n, 10'000));
+    CHECK(consumers.run("c", fail, held) >= others);
+    CHECK(consumers.find("c")->holder.empty());
+}
+
 TEST_CASE("events whose data was erased, or is sealed, are covered and not handed out") {
     const scratch_folder folder;
     const auto sealed = [](std::uint64_t number, const char* subject) {

@@ -8,6 +8,7 @@
 
 #include "counting_consumer.hpp"
 #include "idem/error.hpp"
+#include "idem/limits.hpp"
 #include "idem/store.hpp"
 #include "scratch_folder.hpp"
 
@@ -366,6 +367,21 @@ TEST_CASE("events of the reserved stream that say nothing are refused") {
     idem::store store(folder / "s.idem");
     const std::vector<std::pair<const char*, const char*>> refused = {
         {"idem.ConsumerCreated", R"({})"},
+        {"idem.ConsumerCreated", R"({"name":"c","start":0})"},
+        {"idem.ConsumerCreated", R"({"name":"c","start":0,"limit":0})"},
+        {"idem.ConsumerCreated", R"({"name":"c","start":0,"limit":10001})"},
+        {"idem.ConsumerCreated", R"({"name":"c","start":3,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","start":256,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","start":2,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c\u0007","start":0,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","stream":"$consumers","start":0,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","stream":"","start":0,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","types":"T","start":0,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","types":["T",1],"start":0,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","tags":[""],"start":0,"limit":9})"},
+        {"idem.ConsumerCreated", R"({"name":"c","event":"x","start":1,"limit":9})"},
+        {"idem.ConsumerLeased", R"({"name":"c","holder":"\u001b","fence":1})"},
+        {"idem.SourceIngested", R"({"source":"s\n","position":1})"},
         {"idem.ConsumerAdvanced", R"({"name":"c"})"},
         {"idem.ConsumerAdvanced", R"({"name":"c","after":"2ed6657d-e927-568b-95e1-2665a8aea6a2"})"},
         {"idem.ConsumerLeased", R"({"name":"c","holder":"h"})"},
@@ -381,5 +397,12 @@ TEST_CASE("events of the reserved stream that say nothing are refused") {
         e.data = data;
         CHECK_THROWS_AS(store.append(e), idem::error);
     }
+    std::string types = R"("T")";
+    for (std::size_t n = 0; n < idem::limits::condition_parts_max; ++n) types += R"(,"T")";
+    idem::event many;
+    many.stream = "$consumers";
+    many.type = "idem.ConsumerCreated";
+    many.data = R"({"name":"c","types":[)" + types + R"(],"start":0,"limit":9})";
+    CHECK_THROWS_AS(store.append(many), idem::error);
     CHECK(store.head() == 0);
 }

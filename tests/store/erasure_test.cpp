@@ -16,6 +16,7 @@
 #include "personal_events.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
+#include "storage/folder_lock.hpp"
 #include "storage/key_file.hpp"
 
 namespace {
@@ -261,11 +262,27 @@ TEST_CASE("a rebuild that is under way when data is erased begins again without 
     CHECK(row_of(store, "customer-c2").empty());
     CHECK(row_of(store, "customer-c3") == personal(3, "c3").data);
     CHECK(erased == 2);
-    // One that stopped half way is not gone on with.
-    store.rebuild(last_data(), {.progress = [](const idem::rebuild_progress& p) {
-                      return p.now != phase::catch_up;
-                  }});
+    // One that stopped half way is not gone on with, and what it had of the data is gone.
+    const auto leftovers = [&scratch] {
+        std::vector<std::filesystem::path> found;
+        for (const auto& entry : std::filesystem::directory_iterator(scratch / "s.idem")) {
+            if (entry.path().filename().string().starts_with("rebuild-")) found.push_back(entry);
+        }
+        return found;
+    };
+    const auto stop = [](const idem::rebuild_progress& p) { return p.now == phase::replay; };
+    store.rebuild(last_data(), {.progress = stop});
+    REQUIRE(leftovers().size() == 1);
+    CHECK(bytes_of(leftovers().front() / "data.mdb").find(personal_name) != std::string::npos);
+    {
+        const auto held = idem::storage::folder_lock::take(leftovers().front());
+        REQUIRE(held);
+        store.append(personal(4, "c4"));
+        store.erase(numbered_id(4));
+        CHECK(leftovers().size() == 1);  // somebody is at work there
+    }
     store.erase(numbered_id(3));
+    CHECK(leftovers().empty());
     store.rebuild(last_data());
     CHECK(row_of(store, "customer-c3").empty());
     CHECK(store.find_projection("last")->stale.empty());

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <thread>
@@ -17,6 +19,7 @@
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
 #include "storage/key_file.hpp"
+#include "storage/storage.hpp"
 
 namespace {
 
@@ -151,6 +154,95 @@ TEST_CASE("a damaged file of keys is named, and never taken for an erasure") {
     const auto report = idem::verify(folder);
     REQUIRE_FALSE(report.sound());
     CHECK(report.findings[0].message.find("subjects.keys") != std::string::npos);
+}
+
+TEST_CASE("a file of keys that was cut off is found out") {
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    {
+        idem::store store(path);
+        store.append({personal(1, "c1"), personal(2, "c2"), personal(3, "c3")});
+    }
+    REQUIRE(idem::verify(path).sound());
+    fs::resize_file(path / "subjects.keys", fs::file_size(path / "subjects.keys") - 64);
+    const auto report = idem::verify(path);
+    REQUIRE(report.findings.size() == 1);
+    CHECK(report.findings[0].kind == "seal_damaged");
+    fs::resize_file(path / "subjects.keys", 63);
+    const auto headless = idem::verify(path);
+    CHECK(headless.complete);
+    CHECK(headless.findings.size() == 4);  // each event, and the file
+    fs::remove(path / "subjects.keys");    // as of a copy without keys
+    CHECK(idem::verify(path).sound());
+}
+
+TEST_CASE("each row of the table of data subjects is held against the log") {
+    namespace rows = idem::subject_rows;
+    const scratch_folder folder;
+    const auto path = folder / "s.idem";
+    {
+        idem::store store(path);
+        std::vector<idem::event> batch;
+        for (std::uint64_t n = 1; n <= 6; ++n) {
+            batch.push_back(personal(n, "c" + std::to_string(n % 3)));
+        }
+        store.append(batch);
+        store.erase(numbered_id(2));
+        store.erase_subject("c1");
+        store.append(personal(7, "c2"));
+        store.erase_subject("c0");
+        store.readmit_subject("c0");
+        store.append({personal(8, "c0"), personal(9, "c0")});
+        store.erase_subject("nobody");
+    }
+    REQUIRE(idem::verify(path).sound());
+    using change = std::function<void(idem::storage::write_transaction&, idem::storage::table)>;
+    const std::vector<std::pair<std::string, change>> changes = {
+        {"a subject is taken for readmitted",
+         [](auto& txn, auto t) {
+             rows::put_erasure(txn, t, "c1", {8, 9, 0, 0});
+         }},
+        {"another is taken for erased",
+         [](auto& txn, auto t) {
+             rows::put_erasure(txn, t, "c2", {8, 0, 0, 1});
+         }},
+        {"at another position",
+         [](auto& txn, auto t) {
+             rows::put_erasure(txn, t, "nobody", {1, 0, 0, 1});
+         }},
+        {"an event is taken for erased",
+         [](auto& txn, auto t) { rows::put_erasure(txn, t, numbered_id(5), 9); }},
+        {"an erasure is forgotten",
+         [](auto& txn, auto t) { rows::put_erasure(txn, t, numbered_id(2), 0); }},
+        {"a key is forgotten", [](auto& txn, auto t) { rows::drop_key(txn, t, "c2"); }},
+        {"a key is said to begin later",
+         [](auto& txn, auto t) {
+             auto key = rows::key_of(txn, t, "c2").value();
+             key.first = 9;
+             rows::put_key(txn, t, "c2", key);
+         }},
+        {"a key in use is to be destroyed",
+         [](auto& txn, auto t) { rows::add_pending(txn, t, rows::key_of(txn, t, "c2")->slot); }},
+        {"slots are given again", [](auto& txn, auto t) { rows::put_next_slot(txn, t, 3); }},
+        {"the last erasure is forgotten",
+         [](auto& txn, auto t) { rows::put_last_erasure(txn, t, 7); }},
+    };
+    for (const auto& [what, apply] : changes) {
+        CAPTURE(what);
+        const auto copy = folder / "copy.idem";
+        fs::copy(path, copy);
+        {
+            const auto env = idem::storage::environment::open(copy, {});
+            idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
+                apply(txn, txn.open_table(rows::table_name));
+            });
+        }
+        const auto report = idem::verify(copy);
+        CHECK(std::any_of(report.findings.begin(), report.findings.end(), [](const auto& f) {
+            return f.kind == "table_mismatch" && f.subject == "subjects";
+        }));
+        fs::remove_all(copy);
+    }
 }
 
 TEST_CASE("16 threads that meet a subject at once share one key") {

@@ -8,6 +8,7 @@
 
 #include "idem/error.hpp"
 #include "idem/store.hpp"
+#include "idem/verify.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
 
@@ -22,6 +23,55 @@ idem::ingest_answer deliver(idem::store& store, std::uint64_t position,
 }
 
 }  // namespace
+
+TEST_CASE("a source goes past what was erased, and takes in all else of the delivery") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    auto consumers = store.consumers();
+    const auto of = [](std::uint64_t number, const char* subject) {
+        auto e = numbered_event(number);
+        e.data_subject = subject;
+        return e;
+    };
+    using idem::outcome;
+    const auto outcomes = [](const idem::ingest_answer& answer) {
+        std::vector<outcome> found;
+        for (const auto& r : answer.receipts) found.push_back(r.outcome);
+        return found;
+    };
+    REQUIRE(store.append({of(1, "ann"), of(2, "bob")}).accepted());
+    store.erase_subject("ann");
+    store.erase(numbered_id(2));
+    const std::vector delivered{of(3, "eve"),      of(1, "ann"), of(4, "ann"),
+                                numbered_event(5), of(2, "bob"), of(6, "bob")};
+    const std::vector expected{outcome::appended, outcome::erased, outcome::erased,
+                               outcome::appended, outcome::erased, outcome::appended};
+    const auto answer = consumers.ingest("orders/3", 7, delivered);
+    CHECK(answer.outcome == ingest_outcome::accepted);
+    CHECK(answer.last == 7);
+    CHECK(outcomes(answer) == expected);
+    CHECK(answer.receipts.at(1).position == 1);
+    CHECK(answer.receipts.at(2).position == 0);
+    CHECK(store.find(numbered_id(6)));
+    CHECK_FALSE(store.find(numbered_id(4)));
+    CHECK(consumers.find_source("orders/3")->events == 3);
+    const auto again = consumers.ingest("orders/3", 7, delivered);
+    CHECK(again.outcome == ingest_outcome::duplicate);
+    CHECK(again.receipts.at(2).outcome == outcome::erased);
+    CHECK(again.receipts.at(3).outcome == outcome::duplicate);
+
+    // Nothing is left of one, and another cannot be taken in for a reason of its own.
+    const std::vector gone{of(1, "ann")};
+    CHECK(consumers.ingest("orders/3", 8, gone).taken());
+    auto other = numbered_event(5);
+    other.data = R"({"n":"another"})";
+    const std::vector conflicting{of(1, "ann"), other};
+    const auto refused = consumers.ingest("orders/3", 9, conflicting);
+    CHECK(refused.outcome == ingest_outcome::not_appended);
+    CHECK(refused.last == 8);
+    CHECK(refused.rejection->outcome == outcome::id_conflict);
+    CHECK(idem::verify(folder / "s.idem").sound());
+}
 
 TEST_CASE("a source goes forwards, and each delivery has a verdict") {
     const scratch_folder folder;

@@ -286,6 +286,30 @@ TEST_CASE("a key that was forgotten is not taken for a new one when events say s
     s.check_replay();
 }
 
+TEST_CASE("a key that was forgotten stays so when events name it by its hash alone") {
+    aging_store s;
+    const std::string key = made_at(s.clock.now());
+    s.once(key);
+    const std::string id = s.keys().find(scope, key).value().id;
+    std::string said;
+    s.store->read({.stream = "$keys"}, [&](const idem::event_view& e) { said = e.data(); });
+    said.replace(said.find(key), key.size(), "blake2b:" + id);
+    said.replace(said.find("charged"), 7, "forged!");
+    for (const std::string time : {"\"expires\":", "\"horizon\":"}) {
+        said.replace(said.find(time) + time.size(), 1, "9");  // in some centuries
+    }
+    s.pass(48h);
+    CHECK(s.sweep_all().forgotten == 1);
+    s.store->append(foreign("idem.KeyFinished", said));
+    CHECK(s.keys().find(id).value().result == "forged!");
+    CHECK(s.once(key).outcome == key_outcome::too_old);
+    CHECK(s.once(key, hour_and_day, 6).outcome == key_outcome::too_old);
+    CHECK(s.keys().claim(scope, key, idem::request().with("cents", 5)).outcome ==
+          key_outcome::too_old);
+    CHECK(s.runs == 1);
+    s.check_replay();
+}
+
 TEST_CASE("for the sake of space the oldest results go first, and no key does") {
     aging_store s;
     for (int i = 0; i < 10; ++i) {

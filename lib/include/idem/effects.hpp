@@ -207,7 +207,7 @@ public:
 
     // By a person. Each throws not_found, invalid_input where the state does not allow it, busy
     // while somebody has a lease.
-    void resume(const uuid& id, std::string_view reason);      // not finished nor due: due now
+    void resume(const uuid& id, std::string_view reason);      // what waits or stands still
     void discard(const uuid& id, std::string_view reason);     // what is not finished
     void mark_done(const uuid& id, std::string_view result);   // likewise
     void compensate(const uuid& id, std::string_view reason);  // done, unknown, dead

@@ -15,7 +15,7 @@ namespace idem {
 
 enum class ingest_outcome : std::uint8_t {
     accepted,      // the events and the source's position are on disk
-    duplicate,     // the position is not beyond the last, and every event is in the log
+    duplicate,     // the position is not beyond the last; every event is in the log, or was erased
     stale,         // likewise, and an event is not: it came out of order, or the source began anew
     gap,           // it follows a position that has not come yet
     not_appended,  // its events were rejected (see `rejection`)
@@ -36,7 +36,9 @@ struct ingest_answer {
     ingest_outcome outcome = ingest_outcome::accepted;
     std::optional<std::uint64_t> last = {};  // the source's position in the store, after this
     // Of each event; for one that is known the original. Of a duplicate and of what is stale
-    // likewise, position 0 where the event is not in the log. Of other outcomes none.
+    // likewise, position 0 where the event is not in the log. Of other outcomes none. Data that was
+    // erased does not come back: it is gone past, with the outcome `erased`, and position 0 where
+    // it was erased before it came.
     std::vector<receipt> receipts = {};
     std::optional<idem::rejection> rejection = {};
 
@@ -50,7 +52,7 @@ struct source_info {
     std::string name;
     std::optional<std::uint64_t> position;  // nullopt: set so by a person, to begin anew
     std::uint64_t deliveries = 0;           // that were accepted
-    std::uint64_t events = 0;               // in them, duplicates counted
+    std::uint64_t events = 0;               // in them, duplicates counted, erased ones not
     timestamp ingested;                     // the last of them
     std::string reason;                     // why a person has set the position last
 };

@@ -24,6 +24,7 @@ inline constexpr std::size_t row_key_bytes_max = 500;       // of an encoded pro
 inline constexpr std::size_t row_bytes_max = 1 << 20;       // of an encoded projection row
 inline constexpr std::size_t rows_per_event_max = 10'000;   // that one event may touch
 inline constexpr std::uint64_t checkpoint_bytes_max = 64 << 20;  // of keys and rows
+inline constexpr std::size_t context_bytes_max = 64 << 10;       // of a version vector as text
 inline constexpr std::size_t json_depth_max = 128;               // nesting of JSON data
 inline constexpr std::uint32_t reader_slots = 1024;  // concurrent read transactions, all processes
 

@@ -135,7 +135,8 @@ public:
     // By a person. Each throws not_found, busy while somebody is at work on it, and invalid_input
     // where there is nothing to do so with; a runner that comes late is fenced.
 
-    // A stuck one goes on, with all its attempts before it.
+    // A stuck one goes on, with all its attempts before it; likewise one that waits for another
+    // attempt, without waiting.
     void resume(std::string_view id, std::string_view reason);
     // The step that it is at, the action or the compensation, is taken to be settled: it goes on
     // behind it. With `step`, only if that is the one. Should the saga be undone later, the

@@ -10,23 +10,38 @@
 
 namespace idem::json {
 
+namespace {
+
+// Nearly all text is as it is in quotes: as many bytes of it at a time as there are.
+void append_escaped(std::string& out, std::string_view text) {
+    const auto is_plain = [](char c) {
+        return static_cast<std::uint8_t>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+    };
+    auto at = text.begin();
+    while (at != text.end()) {
+        const auto stop = std::find_if_not(at, text.end(), is_plain);
+        out.append(at, stop);
+        at = stop;
+        if (at == text.end()) break;
+        if (*at == '"' || *at == '\\') {
+            out.push_back('\\');
+            out.push_back(*at);
+        } else {
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<std::uint8_t>(*at));
+        }
+        ++at;
+    }
+}
+
+}  // namespace
+
 void append_string(std::string& out, std::string_view text) {
     out.push_back('"');
     std::size_t at = 0;
     while (at < text.size()) {
         const auto bad = text::invalid_utf8(text.substr(at));
         const auto good = text.substr(at, bad ? *bad : std::string_view::npos);
-        for (const char c : good) {
-            const auto byte = static_cast<std::uint8_t>(c);
-            if (c == '"' || c == '\\') {
-                out.push_back('\\');
-                out.push_back(c);
-            } else if (byte < 0x20 || byte == 0x7f) {
-                fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-            } else {
-                out.push_back(c);
-            }
-        }
+        append_escaped(out, good);
         at += good.size();
         if (bad) {
             out += "\xef\xbf\xbd";

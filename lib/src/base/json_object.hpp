@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.hpp"
@@ -16,6 +17,9 @@ void append_string(std::string& out, std::string_view text);
 
 class object_writer {
 public:
+    // Begins with what another has written.
+    explicit object_writer(std::string members = {}) : members_(std::move(members)) {}
+
     object_writer& text(std::string_view name, std::string_view value);
     object_writer& number(std::string_view name, std::uint64_t value);
     object_writer& flag(std::string_view name, bool value);
@@ -24,6 +28,7 @@ public:
     object_writer& bytes(std::string_view name, std::string_view value);
 
     std::string str() const { return "{" + members_ + "}"; }
+    const std::string& members() const noexcept { return members_; }
 
 private:
     void begin(std::string_view name);

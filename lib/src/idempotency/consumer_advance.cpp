@@ -7,6 +7,7 @@
 #include "idem/limits.hpp"
 #include "idempotency/consumers.hpp"
 #include "idempotency/key_rows.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "log/reader.hpp"
 
@@ -35,7 +36,7 @@ void check_state(std::string_view state) {
 bool is_held_by(const consumer_row& row, const std::optional<consumer_hold>& hold,
                 std::uint64_t now_ms) {
     if (hold) return !row.holder.empty() && row.fence == hold->fence;
-    return row.holder.empty() || row.leased_until <= now_ms;
+    return row.holder.empty() || !runs_until(row.leased_until, now_ms);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/json_object.hpp"
 #include "idem/limits.hpp"
+#include "idempotency/consumer_check.hpp"
 #include "idempotency/row.hpp"
 
 namespace idem {
@@ -162,17 +163,9 @@ bool is_name(const std::string& name) {
     return !name.empty() && name.size() <= limits::name_bytes_max;
 }
 
-}  // namespace
-
-uuid id_in(const std::vector<std::uint8_t>& bytes) noexcept {
-    uuid id;
-    if (bytes.size() == id.bytes.size()) std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-    return id;
-}
-
-std::optional<std::string> consumer_fold::fault_of(std::string_view type,
-                                                   std::string_view data) const {
-    const said from(data);
+// Why the fold can make nothing of it. An event that stands in a log has its effect all the same
+// where it could not be appended now.
+std::optional<std::string> fault_in(std::string_view type, const said& from) {
     if (is_one_of(source_types, type)) {
         if (!is_name(from.text("source"))) return "names no source";
         if (type == "idem.SourceIngested" && !from.known_number("position")) {
@@ -192,12 +185,34 @@ std::optional<std::string> consumer_fold::fault_of(std::string_view type,
     return std::nullopt;
 }
 
+}  // namespace
+
+uuid id_in(const std::vector<std::uint8_t>& bytes) noexcept {
+    uuid id;
+    if (bytes.size() == id.bytes.size()) std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+    return id;
+}
+
+std::optional<std::string> consumer_fold::fault_of(std::string_view type,
+                                                   std::string_view data) const {
+    const said from(data);
+    if (auto fault = fault_in(type, from)) return fault;
+    const char* const named = is_one_of(source_types, type) ? "source" : "name";
+    if (const auto why = fault_of_name(from.text(named)))
+        return std::string("has a name that ") + *why;
+    if (type == "idem.ConsumerLeased") {
+        if (const auto why = fault_of_name(from.text("holder"))) return "has a holder that " + *why;
+    }
+    if (type != "idem.ConsumerCreated") return std::nullopt;
+    return fault_of_creation(json::object_reader(data));
+}
+
 void consumer_fold::apply(const event_view& e, reserved_rows& rows) const {
-    if (fault_of(e.type(), e.data())) return;
     const std::string data(e.data());  // what is written moves what is read in place
     const std::string type(e.type());
     const uuid id = e.id();
     const said from(data);
+    if (fault_in(type, from)) return;
     if (is_one_of(source_types, type)) {
         apply_to_source(type, from, rows);
     } else {

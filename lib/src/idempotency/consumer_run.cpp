@@ -6,6 +6,7 @@
 #include "idem/error.hpp"
 #include "idempotency/consumers.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "storage/file_watch.hpp"
 
@@ -13,14 +14,6 @@ namespace idem {
 namespace {
 
 using std::chrono::milliseconds;
-
-void check_length(milliseconds length) {
-    constexpr std::chrono::hours longest(24 * 365);
-    if (length.count() > 0 && length <= longest) return;
-    throw error(errc::invalid_input,
-                fmt::format("a lease of {} ms: give 1 ms to a year", length.count()),
-                {.field = "lease"});
-}
 
 json::object_writer lease_data(const consumer_hold& hold) {
     json::object_writer data;
@@ -41,13 +34,13 @@ std::uint64_t hold_end(const transaction::state& s, const consumer_hold& hold) {
 std::optional<consumer_hold> consumers::acquire(std::string_view name, std::string_view holder,
                                                 milliseconds length) {
     check_consumer_name("holder", holder);
-    check_length(length);
+    check_lease_length(length);
     std::optional<consumer_hold> granted;
     impl_.append([&](transaction::state& s) {
         granted.reset();
         const consumer_row row = impl_.require(s, name).row;
         const bool mine = row.holder == holder;
-        if (!row.holder.empty() && !mine && row.leased_until > s.now_ms) return;
+        if (!row.holder.empty() && !mine && runs_until(row.leased_until, s.now_ms)) return;
         granted = consumer_hold{.consumer = std::string(name),
                                 .holder = std::string(holder),
                                 .fence = mine ? row.fence : row.fence + 1,
@@ -62,7 +55,7 @@ std::optional<consumer_hold> consumers::acquire(std::string_view name, std::stri
 }
 
 bool consumers::renew(consumer_hold& hold) {
-    check_length(hold.length);
+    check_lease_length(hold.length);
     bool renewed = false;
     impl_.append([&](transaction::state& s) {
         renewed = holds(impl_.require(s, hold.consumer).row, hold);
@@ -104,6 +97,21 @@ public:
           watch_(impl.env().watch()) {}
 
     std::uint64_t run() {
+        try {
+            work_on();
+        } catch (...) {
+            give_back();
+            throw;
+        }
+        if (hold_) front_.release(*hold_);
+        return impl_.require(name_).checkpoint;
+    }
+
+private:
+    static constexpr std::uint64_t worth_an_advance = 100'000;  // positions
+    static constexpr milliseconds longest_wait{10'000};
+
+    void work_on() {
         const std::stop_callback wake(options_.stop, [this] { watch_.notify(); });
         while (!options_.stop.stop_requested()) {
             const auto ticket = watch_.ticket();
@@ -118,20 +126,22 @@ public:
             }
             if (!work(batch, ticket)) break;
         }
-        if (hold_) front_.release(*hold_);
-        return impl_.require(name_).checkpoint;
     }
 
-private:
-    static constexpr std::uint64_t worth_an_advance = 100'000;  // positions
-    static constexpr milliseconds longest_wait{10'000};
+    // After a throw, which is what the caller is to hear of: whoever else waits need not wait for
+    // the end of the lease.
+    void give_back() noexcept {
+        try {
+            if (hold_) front_.release(*hold_);
+        } catch (...) {
+            hold_.reset();  // it ends by itself
+        }
+    }
 
     // There is nothing to do. False: nor will there be.
-    bool rest(const consumer_batch& batch, std::uint64_t ticket) {
+    bool rest(consumer_batch& batch, std::uint64_t ticket) {
         scanned_ = {batch.version, batch.covered};
-        if (batch.covered - batch.before >= worth_an_advance && options_.lease.count() == 0) {
-            if (front_.advance(batch, batch.state).accepted()) return true;
-        }
+        if (batch.covered - batch.before >= worth_an_advance && move_on(batch)) return true;
         if (!batch.caught_up) return true;
         if (!options_.wait) return false;
         impl_.env().check_files();
@@ -139,26 +149,41 @@ private:
         return true;
     }
 
+    // Over events that are for others.
+    bool move_on(consumer_batch& batch) {
+        if (options_.lease.count() > 0) {
+            if (!take_hold()) return false;
+            batch.hold = hold_;
+        }
+        return front_.advance(batch, batch.state).accepted();
+    }
+
+    bool take_hold() {
+        const auto now = from_milliseconds(impl_.transactions().clock().now_ms());
+        // As much is left for a batch as was asked for, about; or the clock has turned back.
+        const bool lasts = hold_ && hold_->until - now >= options_.lease / 2 &&
+                           hold_->until - now <= options_.lease;
+        if (!lasts) hold_ = front_.acquire(name_, options_.holder, options_.lease);
+        return hold_.has_value();
+    }
+
     // False: another holds it, and was waited for. With a hold the batch is read anew, for another
     // may have advanced before.
     bool hold(consumer_batch& batch, std::uint64_t ticket) {
-        const auto now = from_milliseconds(impl_.transactions().clock().now_ms());
-        if (!hold_ || hold_->until - now < options_.lease / 2) {
-            hold_ = front_.acquire(name_, options_.holder, options_.lease);
-        }
-        if (!hold_) {
-            if (options_.wait) wait_for_holder(now, ticket);
+        if (!take_hold()) {
+            if (options_.wait) wait_for_holder(ticket);
             return false;
         }
         batch = impl_.read(name_, hold_, 0, {});
         return true;
     }
 
-    void wait_for_holder(timestamp now, std::uint64_t ticket) {
-        const auto found = impl_.require(name_);
-        const auto left =
-            std::chrono::ceil<milliseconds>(from_milliseconds(found.row.leased_until) - now);
-        if (left.count() > 0) watch_.wait(ticket, std::min(left, longest_wait));
+    void wait_for_holder(std::uint64_t ticket) {
+        const std::uint64_t until = impl_.require(name_).row.leased_until;
+        const std::uint64_t now = impl_.transactions().clock().now_ms();
+        if (!runs_until(until, now)) return;
+        const auto left = static_cast<std::chrono::milliseconds::rep>(until - now);
+        watch_.wait(ticket, std::min(milliseconds(left), longest_wait));
     }
 
     // False: another holds it, and is not waited for.
@@ -177,7 +202,7 @@ private:
         if (verdict.outcome != consumer_outcome::fenced) return true;
         hold_.reset();
         if (!options_.wait) return false;
-        wait_for_holder(now, ticket);
+        wait_for_holder(ticket);
         return true;
     }
 
@@ -196,7 +221,7 @@ private:
 std::uint64_t consumers::run(std::string_view name, const handler& handle,
                              const consumer_run_options& options) {
     if (options.lease.count() != 0) {
-        check_length(options.lease);
+        check_lease_length(options.lease);
         check_consumer_name("holder", options.holder);
     }
     return consumer_loop(*this, impl_, std::string(name), handle, options).run();

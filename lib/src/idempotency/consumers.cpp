@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "idempotency/consumer_check.hpp"
 #include "idempotency/keys.hpp"
 #include "idempotency/row.hpp"
 #include "storage/cursor.hpp"
@@ -19,14 +20,6 @@ namespace {
     throw error(errc::invalid_input, fmt::format("{} {}", field, why), {.field = field});
 }
 
-void check_texts(const char* field, const std::vector<std::string>& texts) {
-    if (texts.size() > limits::condition_parts_max) {
-        refuse(field,
-               fmt::format("are {}; the limit is {}", texts.size(), limits::condition_parts_max));
-    }
-    for (const auto& text : texts) check_consumer_name(field, text);
-}
-
 void make_set(std::vector<std::string>& texts) {
     std::sort(texts.begin(), texts.end());
     texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
@@ -34,24 +27,11 @@ void make_set(std::vector<std::string>& texts) {
 
 // In one spelling, so that two which mean the same are equal.
 consumer_options checked(consumer_options options) {
+    if (const auto fault = fault_of_options(options)) refuse(fault->field, fault->why);
     consumer_filter& filter = options.filter;
-    if (filter.stream) check_consumer_name("stream", *filter.stream);
-    if (filter.stream == consumers_stream) {
-        refuse("stream", "is $consumers: each advance would be the consumer's next event");
-    }
-    if (filter.correlation_id) check_consumer_name("correlation_id", *filter.correlation_id);
-    check_texts("types", filter.types);
-    check_texts("tags", filter.tags);
     make_set(filter.types);
     make_set(filter.tags);
     if (filter.stream) filter.reserved = false;
-    if (options.limit == 0 || options.limit > limits::batch_events_max) {
-        refuse("limit",
-               fmt::format("is {}: give 1 to {}", options.limit, limits::batch_events_max));
-    }
-    if (options.start == consumer_start::position && options.from == 0) {
-        refuse("from", "is 0: positions count from 1");
-    }
     if (options.start != consumer_start::position) options.from = 0;
     return options;
 }
@@ -125,13 +105,7 @@ std::uint64_t position_of(const transaction::state& s, const uuid& event) {
 }  // namespace
 
 void check_consumer_name(const char* field, std::string_view text) {
-    if (text.empty()) refuse(field, "is empty");
-    if (text.size() > limits::name_bytes_max) {
-        refuse(field,
-               fmt::format("has {} bytes; the limit is {}", text.size(), limits::name_bytes_max));
-    }
-    if (text::invalid_utf8(text)) refuse(field, "is not UTF-8");
-    if (text::has_control(text)) refuse(field, "has a control character");
+    if (const auto why = fault_of_name(text)) refuse(field, *why);
 }
 
 std::string consumer_key(std::string_view name) {

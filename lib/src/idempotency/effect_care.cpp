@@ -101,13 +101,15 @@ void effects::resume(const uuid& id, std::string_view reason) {
     check_length("reason", reason);
     impl_.change(id, [&](transaction::state& s, const effect_row& row) {
         const bool lost = state_of(row) == effect_state::attempted;  // its lease is over
-        const bool waits = state_of(row) == effect_state::failed;
-        if (lost) {
-            impl::append(s, "idem.EffectUnknown", id, row.fence, [](auto& data) {
-                data.text("reason", "its lease was over without an answer");
-            });
+        const bool waits = state_of(row) == effect_state::due && row.due > s.now_ms;
+        const bool failed = state_of(row) == effect_state::failed;
+        if (!lost && !waits && !failed && !stands_still(state_of(row))) refuse(row, "resumed");
+        if (lost || waits) {  // only one that stands still, or has failed, is resumed
+            const char* const why = lost ? "its lease was over without an answer"
+                                         : "a person resumes it before it is due";
+            impl::append(s, "idem.EffectUnknown", id, row.fence,
+                         [why](auto& data) { data.text("reason", why); });
         }
-        if (!lost && !waits && !stands_still(state_of(row))) refuse(row, "resumed");
         impl::append(s, "idem.EffectResumed", id, row.fence,
                      [&](auto& data) { data.text("reason", reason).number("due", s.now_ms); });
     });

@@ -10,12 +10,12 @@
 #include "idem/limits.hpp"
 #include "idempotency/effects.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "storage/file_watch.hpp"
 
 namespace idem {
 namespace {
 
-constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
 constexpr std::size_t looked_at_once = 64;  // effects, for the next one to carry out
 constexpr std::size_t reason_bytes_max = 4096;
 
@@ -26,7 +26,7 @@ std::chrono::milliseconds backoff_of(const effect_row& row) noexcept {
         wait = wait > row.backoff_max / 2 ? row.backoff_max : wait * 2;
     }
     // A row that was imported may hold any number.
-    const auto longest_ms = static_cast<std::uint64_t>(longest.count());
+    const auto longest_ms = static_cast<std::uint64_t>(longest_lease.count());
     return std::chrono::milliseconds(
         static_cast<std::int64_t>(std::min({wait, row.backoff_max, longest_ms})));
 }
@@ -42,10 +42,7 @@ void check_options(const effect_handler& handler, const dispatch_options& option
         throw error(errc::invalid_input, "effects are dispatched to no handler",
                     {.field = "handler"});
     }
-    if (options.lease.count() > 0 && options.lease <= longest) return;
-    throw error(errc::invalid_input,
-                fmt::format("a lease of {} ms: give 1 ms to a year", options.lease.count()),
-                {.field = "lease"});
+    check_lease_length(options.lease);
 }
 
 // One dispatcher at work. The answer to an attempt waits here until it shares the commit of the
@@ -158,7 +155,7 @@ private:
         } else {
             settled_ = effect_state::failed;
             const auto after = a.outcome.after.value_or(backoff_of(row));
-            const auto wait = std::clamp(after, std::chrono::milliseconds(0), longest);
+            const auto wait = std::clamp(after, std::chrono::milliseconds(0), longest_lease);
             effects::impl::append(s, "idem.EffectFailed", id, row.fence, [&](auto& data) {
                 because(data);
                 data.number("due", s.now_ms + static_cast<std::uint64_t>(wait.count()));
@@ -299,8 +296,7 @@ std::optional<std::uint64_t> effects::impl::next_time(const std::vector<std::str
     const auto table = find_reserved(environment(), fold_);
     if (!table) return std::nullopt;
     const storage::read_transaction txn(environment());
-    const auto first = find_due(txn, *table, names, ~0ULL, 1);
-    return first.empty() ? std::nullopt : std::optional(first.front().time);
+    return next_due_time(txn, *table, names, transactor_.clock().now_ms());
 }
 
 dispatch_counts effects::dispatch(const effect_handler& handler, const dispatch_options& options) {

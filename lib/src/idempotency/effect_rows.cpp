@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/blake2b.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "storage/cursor.hpp"
 
@@ -51,12 +52,15 @@ std::string queue_key(const effect_row& row) {
     return key;
 }
 
-// The first entries of an order.
+// The first entries of an order from a time on.
 void find_first(const storage::transaction& txn, storage::table table, std::string_view prefix,
-                std::uint64_t until, std::size_t limit, std::vector<due_effect>& found) {
+                std::uint64_t from, std::uint64_t until, std::size_t limit,
+                std::vector<due_effect>& found) {
     storage::cursor rows(txn, table);
     std::size_t left = limit;
-    for (auto row = rows.seek(prefix); row && row->first.starts_with(prefix) && left > 0;
+    std::string start(prefix);
+    append_number(start, from);
+    for (auto row = rows.seek(start); row && row->first.starts_with(prefix) && left > 0;
          row = rows.next(), --left) {
         const std::string_view rest = row->first.substr(prefix.size());
         if (rest.size() != number_bytes + number_bytes + uuid_bytes) break;
@@ -64,6 +68,27 @@ void find_first(const storage::transaction& txn, storage::table table, std::stri
         if (time > until) break;
         found.push_back({time, number_of(rest.substr(number_bytes)), read_effect_id(rest)});
     }
+}
+
+// Under a lease that nobody can have been granted. What is due as late was declared so.
+void find_lost(const storage::transaction& txn, storage::table table, std::string_view prefix,
+               std::uint64_t now_ms, std::size_t limit, std::vector<due_effect>& found) {
+    std::vector<due_effect> late;
+    find_first(txn, table, prefix, first_impossible(now_ms), ~0ULL, limit, late);
+    for (const auto& candidate : late) {
+        const auto row = txn.get(table, effect_row_key(candidate.id));
+        if (!row) continue;
+        if (state_of(unpack<wire::EffectRow>(*row)) == effect_state::attempted) {
+            found.push_back(candidate);
+        }
+    }
+}
+
+std::vector<std::string> prefixes_of(const std::vector<std::string>& names) {
+    std::vector<std::string> prefixes;
+    if (names.empty()) prefixes.emplace_back(by_due);
+    for (const auto& name : names) prefixes.push_back(hashed(by_name, name));
+    return prefixes;
 }
 
 effect_sums sums_of(const reserved_rows& rows) {
@@ -176,19 +201,31 @@ void write_effect(reserved_rows& rows, const uuid& id, const effect_row* before,
 }
 
 std::vector<due_effect> find_due(const storage::transaction& txn, storage::table table,
-                                 const std::vector<std::string>& names, std::uint64_t until,
+                                 const std::vector<std::string>& names, std::uint64_t now_ms,
                                  std::size_t limit) {
     std::vector<due_effect> found;
-    if (names.empty()) {
-        find_first(txn, table, by_due, until, limit, found);
-        return found;
-    }
-    for (const auto& name : names) {
-        find_first(txn, table, hashed(by_name, name), until, limit, found);
+    for (const auto& prefix : prefixes_of(names)) {
+        find_first(txn, table, prefix, 0, now_ms, limit, found);
+        find_lost(txn, table, prefix, now_ms, limit, found);
     }
     std::sort(found.begin(), found.end());
     if (found.size() > limit) found.resize(limit);
     return found;
+}
+
+std::optional<std::uint64_t> next_due_time(const storage::transaction& txn, storage::table table,
+                                           const std::vector<std::string>& names,
+                                           std::uint64_t now_ms) {
+    constexpr std::size_t looked_at_max = 64;
+    std::vector<due_effect> first;
+    std::vector<due_effect> lost;
+    for (const auto& prefix : prefixes_of(names)) {
+        find_first(txn, table, prefix, 0, ~0ULL, 1, first);
+        find_lost(txn, table, prefix, now_ms, looked_at_max, lost);
+    }
+    if (first.empty()) return std::nullopt;
+    const std::uint64_t time = std::min_element(first.begin(), first.end())->time;
+    return lost.empty() ? time : std::min(time, now_ms);
 }
 
 std::optional<uuid> second_in_queue(const reserved_rows& rows, std::string_view order_key) {

@@ -56,9 +56,15 @@ struct due_effect {
     friend auto operator<=>(const due_effect&, const due_effect&) = default;
 };
 // Those whose time has come and whose turn it is, the longest due first; of these names, or of all.
+// Last come those under a lease that nobody can have been granted (lease_time.hpp), which of those
+// that end first are looked for among `limit`.
 std::vector<due_effect> find_due(const storage::transaction& txn, storage::table table,
-                                 const std::vector<std::string>& names, std::uint64_t until,
+                                 const std::vector<std::string>& names, std::uint64_t now_ms,
                                  std::size_t limit);
+// When the first of those that wait is due: `now_ms` where it is by such a lease.
+std::optional<std::uint64_t> next_due_time(const storage::transaction& txn, storage::table table,
+                                           const std::vector<std::string>& names,
+                                           std::uint64_t now_ms);
 // The one whose turn comes when the first of a queue is finished.
 std::optional<uuid> second_in_queue(const reserved_rows& rows, std::string_view order_key);
 

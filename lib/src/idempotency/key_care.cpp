@@ -10,7 +10,6 @@
 #include "idempotency/keys.hpp"
 #include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
-#include "storage/cursor.hpp"
 
 namespace idem {
 namespace {
@@ -42,7 +41,7 @@ key_hash parse_id(std::string_view id) {
 asked_key named_in(const key_row& row, const key_hash& hash) {
     key_hash request{};
     std::copy_n(row.request.begin(), std::min(row.request.size(), request.size()), request.begin());
-    return {row.owner, row.operation, row.name, blake2b::to_hex(request), hash};
+    return make_asked_key(row.owner, row.operation, row.name, blake2b::to_hex(request), hash);
 }
 
 void require_open(const transaction::state& s, const key_row& row) {
@@ -102,13 +101,24 @@ key_info describe(const key_hash& hash, const key_row& row) {
     return info;
 }
 
+void keys::impl::read(const read_rows& read) const {
+    const event_source& source = transactor_.source();
+    const auto table = find_reserved(*source.env, fold_);
+    if (!table) return;
+    // Nobody waits for another who reads, and who may himself wait for this one's transaction.
+    const std::unique_lock lock(reading_, std::try_to_lock);
+    row_tail own;
+    const storage::read_transaction txn(*source.env);
+    read(read_reserved(txn, source.tables, *table, fold_, lock ? read_ : own));
+}
+
 std::optional<key_info> keys::impl::find(const key_hash& hash) const {
-    auto& env = *transactor_.source().env;
-    const auto table = find_reserved(env, fold_);
-    if (!table) return std::nullopt;
-    const storage::read_transaction txn(env);
-    const auto row = txn.get(*table, key_row_key(hash));
-    return row ? std::optional(describe(hash, unpack<wire::KeyRow>(*row))) : std::nullopt;
+    std::optional<key_info> found;
+    read([&](const reserved_rows& rows) {
+        const auto row = rows.get(key_row_key(hash));
+        if (row) found = describe(hash, unpack<wire::KeyRow>(*row));
+    });
+    return found;
 }
 
 std::optional<key_info> keys::find(const key_scope& scope, std::string_view key) const {
@@ -120,24 +130,22 @@ std::optional<key_info> keys::find(std::string_view id) const {
 
 std::vector<key_info> keys::list(std::optional<key_state> state, std::string_view after,
                                  std::size_t limit) const {
-    auto& env = *impl_.transactions().source().env;
-    const auto table = find_reserved(env, impl_.fold());
     std::vector<key_info> found;
-    if (!table || limit == 0) return found;
     std::string from(key_rows_prefix);
     if (!after.empty()) from = key_row_key(parse_id(after)) + '\0';
-    const storage::read_transaction txn(env);
-    storage::cursor rows(txn, *table);
-    for (auto row = rows.seek(from); row && row->first.starts_with(key_rows_prefix);
-         row = rows.next()) {
-        const auto kept = unpack<wire::KeyRow>(row->second);
-        if (state && state_of(kept) != *state) continue;
-        key_hash hash{};
-        const auto bytes = row->first.substr(key_rows_prefix.size());
-        std::copy_n(bytes.begin(), std::min(bytes.size(), hash.size()), hash.begin());
-        found.push_back(describe(hash, kept));
-        if (found.size() == limit) break;
-    }
+    impl_.read([&](const reserved_rows& all) {
+        row_walk rows = all.walk(from);
+        while (found.size() < limit) {
+            const auto row = rows.next();
+            if (!row || !row->first.starts_with(key_rows_prefix)) break;
+            const auto kept = unpack<wire::KeyRow>(row->second);
+            if (state && state_of(kept) != *state) continue;
+            key_hash hash{};
+            const auto bytes = row->first.substr(key_rows_prefix.size());
+            std::copy_n(bytes.begin(), std::min(bytes.size(), hash.size()), hash.begin());
+            found.push_back(describe(hash, kept));
+        }
+    });
     return found;
 }
 
@@ -183,7 +191,7 @@ sweep_result keys::sweep(const sweep_options& options) {
     swept_keys swept;
     impl_.transactions().run([&](transaction::state& s) {
         const sweep_bounds bounds{s.log_ms(), limit, options.result_bytes_max};
-        swept = find_swept(open_reserved(s.log, impl_.fold()), bounds);
+        swept = find_swept(impl_.rows(s), bounds);
         if (swept.empty()) return;
         json::object_writer data;
         data.number("until", bounds.until).number("limit", bounds.limit);
@@ -198,15 +206,13 @@ sweep_result keys::sweep(const sweep_options& options) {
 }
 
 key_stats keys::stats() const {
-    auto& env = *impl_.transactions().source().env;
-    const auto table = find_reserved(env, impl_.fold());
     key_stats result;
-    if (!table) return result;
-    const storage::read_transaction txn(env);
-    result.table_bytes = txn.stats(*table).bytes;
-    const auto row = txn.get(*table, key_sums_key);
-    if (!row) return result;
-    const auto sums = unpack<wire::KeySums>(*row);
+    key_sums sums;
+    impl_.read([&](const reserved_rows& rows) {
+        result.table_bytes = rows.transaction().stats(rows.table()).bytes;
+        const auto row = rows.get(key_sums_key);
+        if (row) sums = unpack<wire::KeySums>(*row);
+    });
     result.running = sums.running;
     result.abandoned = sums.abandoned;
     result.in_doubt = sums.in_doubt;

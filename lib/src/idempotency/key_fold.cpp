@@ -17,19 +17,53 @@ std::vector<std::uint8_t> to_bytes(std::string_view text) {
     return {text.begin(), text.end()};
 }
 
+// What names a key where it is new.
+struct key_naming {
+    explicit key_naming(const json::object_reader& from)
+        : owner(from.text("owner").value_or("")),
+          operation(from.text("operation").value_or("")),
+          name(from.text("name").value_or("")),
+          request(blake2b::from_hex(from.text("request").value_or(""))) {}
+
+    // A name that is too long to be kept is known by the hash.
+    bool is_of(const key_hash& key) const {
+        return key == blake2b::of({owner, operation, name}) ||
+               name == "blake2b:" + blake2b::to_hex(key);
+    }
+
+    const std::string owner;
+    const std::string operation;
+    const std::string name;
+    const std::optional<blake2b::digest> request;
+};
+
+// What an event says, taken apart once. Requires fault() to be none.
+struct key_event {
+    key_event(std::string_view type_, std::string_view data)
+        : type(type_), from(data), key(blake2b::from_hex(from.text("key").value_or(""))) {
+        if (type == "idem.KeyClaimed" || type == "idem.KeyFinished") naming.emplace(from);
+    }
+    std::optional<std::string> fault() const;
+
+    const std::string_view type;
+    const json::object_reader from;
+    const std::optional<key_hash> key;
+    std::optional<key_naming> naming;
+};
+
 // One event held against the row of its key.
 class key_change {
 public:
-    key_change(const json::object_reader& from, reserved_rows& rows, const key_hash& hash)
-        : from_(from), rows_(rows), hash_(hash) {
-        const auto found = rows.get(key_row_key(hash));
+    key_change(const key_event& e, reserved_rows& rows)
+        : event_(e), from_(e.from), rows_(rows), hash_(*e.key) {
+        const auto found = rows.get(key_row_key(hash_));
         known_ = found.has_value();
         if (found) before_ = unpack<wire::KeyRow>(*found);
         after_ = before_;
     }
 
-    void apply(std::string_view type) {
-        if (change(type)) write_key(rows_, hash_, known_ ? &before_ : nullptr, after_);
+    void apply() {
+        if (change(event_.type)) write_key(rows_, hash_, known_ ? &before_ : nullptr, after_);
     }
 
 private:
@@ -38,8 +72,7 @@ private:
     bool holds_lease() const { return known_ && number("fence") == before_.fence; }
     // Two stores may have known a key by two requests before their logs came together.
     bool contradicts() const {
-        const auto request = blake2b::from_hex(from_.text("request").value_or(""));
-        return known_ && blake2b::bytes_of(*request) != view_of(before_.request);
+        return known_ && blake2b::bytes_of(*event_.naming->request) != view_of(before_.request);
     }
     std::uint64_t number(std::string_view name) const { return from_.number(name).value_or(0); }
     void become(key_state state) { after_.state = static_cast<std::uint8_t>(state); }
@@ -71,25 +104,21 @@ private:
     }
 
     void identify() {
-        after_.owner = from_.text("owner").value_or("");
-        after_.operation = from_.text("operation").value_or("");
-        after_.name = from_.text("name").value_or("");
-        const auto request = blake2b::from_hex(from_.text("request").value_or(""));
-        if (request) after_.request.assign(request->begin(), request->end());
-        const auto scope = blake2b::of({after_.owner, after_.operation});
+        const key_naming& as = *event_.naming;
+        after_.owner = as.owner;
+        after_.operation = as.operation;
+        after_.name = as.name;
+        after_.request.assign(as.request->begin(), as.request->end());
+        const auto scope = blake2b::of({as.owner, as.operation});
         after_.scope.assign(scope.begin(), scope.end());
-        after_.made = time_of_key(after_.name);
+        after_.made = time_of_key(as.name);
         after_.started = number("at");
     }
 
     // A key that was forgotten is never taken for a new one, whoever says so.
     bool is_forgotten() const {
-        const auto made = time_of_key(from_.text("name").value_or(""));
-        if (known_ || made == 0) return false;
-        const auto scope =
-            blake2b::of({from_.text("owner").value_or(""), from_.text("operation").value_or("")});
-        const auto mark = rows_.get(forgotten_key(blake2b::bytes_of(scope)));
-        return mark && decode_forgotten(*mark) >= made;
+        const key_naming& as = *event_.naming;
+        return !known_ && is_forgotten_key(rows_, as.owner, as.operation, time_of_key(as.name));
     }
 
     bool claim() {
@@ -152,6 +181,7 @@ private:
         return true;
     }
 
+    const key_event& event_;
     const json::object_reader& from_;
     reserved_rows& rows_;
     const key_hash hash_;
@@ -169,8 +199,17 @@ constexpr std::string_view swept_type = "idem.KeysSwept";
 // What dies tells why it was abandoned before, and so needs a little more.
 constexpr std::size_t reason_bytes_max = limits::result_bytes_max + 1024;
 
+// Decoded, no text is longer than it is in JSON, nor in base64: so most need not be decoded.
+bool may_be_longer(const json::object_reader& from, std::string_view name, std::size_t bytes_max) {
+    const auto raw = from.raw(name);
+    return raw && raw->size() > bytes_max;
+}
 bool is_longer(const std::optional<std::string>& text, std::size_t bytes_max) {
     return text && text->size() > bytes_max;
+}
+bool has_longer_text(const json::object_reader& from, std::string_view name,
+                     std::size_t bytes_max) {
+    return may_be_longer(from, name, bytes_max) && is_longer(from.text(name), bytes_max);
 }
 
 std::size_t count_items(const json::object_reader& from, std::string_view member) {
@@ -183,63 +222,62 @@ std::size_t count_items(const json::object_reader& from, std::string_view member
 // Rows are read and written as a whole, so nothing in one may be large without bounds.
 std::optional<std::string> excess_in(const json::object_reader& from) {
     for (const auto* const name : {"owner", "operation", "name", "call", "point"}) {
-        if (is_longer(from.text(name), limits::name_bytes_max)) {
+        if (has_longer_text(from, name, limits::name_bytes_max)) {
             return fmt::format("has too long a text {}", name);
         }
     }
-    for (const auto* const name : {"data", "result"}) {
-        if (is_longer(from.bytes(name), limits::result_bytes_max)) {
+    for (const std::string name : {"data", "result"}) {
+        const auto bytes_max = limits::result_bytes_max;
+        if ((may_be_longer(from, name, bytes_max) ||
+             may_be_longer(from, name + "_base64", bytes_max)) &&
+            is_longer(from.bytes(name), bytes_max)) {
             return fmt::format("has too large a {}", name);
         }
     }
-    if (is_longer(from.text("reason"), reason_bytes_max)) return "has too long a reason";
-    if (count_items(from, "events") > limits::events_per_key_max) return "has too many events";
+    if (has_longer_text(from, "reason", reason_bytes_max)) return "has too long a reason";
+    if (may_be_longer(from, "events", limits::events_per_key_max) &&
+        count_items(from, "events") > limits::events_per_key_max) {
+        return "has too many events";
+    }
     return std::nullopt;
 }
 
-// A name that is too long to be kept is known by the hash.
-bool names_its_key(const json::object_reader& from) {
-    const auto name = from.text("name").value_or("");
-    const auto key = blake2b::from_hex(from.text("key").value_or(""));
-    if (name == "blake2b:" + blake2b::to_hex(*key)) return true;
-    return *key == blake2b::of({from.text("owner").value_or(""),
-                                from.text("operation").value_or(""), name});
+std::optional<std::string> fault_of_sweep(const json::object_reader& from) {
+    const auto limit = from.number("limit").value_or(0);
+    if (from.number("until") && limit >= 1 && limit <= sweep_limit_max) return std::nullopt;
+    return fmt::format("has no numbers until and limit, which is 1 to {}", sweep_limit_max);
 }
 
-std::optional<std::string> fault_in(std::string_view type, const json::object_reader& from) {
-    if (type == swept_type) {
-        const auto limit = from.number("limit").value_or(0);
-        if (from.number("until") && limit >= 1 && limit <= sweep_limit_max) return std::nullopt;
-        return fmt::format("has no numbers until and limit, which is 1 to {}", sweep_limit_max);
-    }
+std::optional<std::string> key_event::fault() const {
+    if (type == swept_type) return fault_of_sweep(from);
     if (std::find(key_types.begin(), key_types.end(), type) == key_types.end()) {
         return "is of no type that the stream $keys has";
     }
-    if (!blake2b::from_hex(from.text("key").value_or(""))) return "names no key";
+    if (!key) return "names no key";
     if (!from.number("fence")) return "has no fence";
-    const bool names = type == "idem.KeyClaimed" || type == "idem.KeyFinished";
-    if (names && !blake2b::from_hex(from.text("request").value_or(""))) return "has no request";
-    if (names && !names_its_key(from)) return "has a key that is not the hash of what it names";
+    if (naming && !naming->request) return "has no request";
+    if (naming && !naming->is_of(*key)) return "has a key that is not the hash of what it names";
     return excess_in(from);
 }
 
 }  // namespace
 
 std::optional<std::string> key_fold::fault_of(std::string_view type, std::string_view data) const {
-    return fault_in(type, json::object_reader(data));
+    return key_event(type, data).fault();
 }
 
 void key_fold::apply(const event_view& e, reserved_rows& rows) const {
     const std::string data(e.data());  // what is written moves what is read in place
     const std::string type(e.type());
-    const json::object_reader from(data);
-    if (fault_in(type, from)) return;
+    const key_event said(type, data);
+    if (said.fault()) return;
     if (type == swept_type) {
-        const std::uint64_t until = std::min(*from.number("until"), e.stamp().clock >> 16);
-        const sweep_bounds bounds{until, *from.number("limit"), from.number("result_bytes_max")};
+        const std::uint64_t until = std::min(*said.from.number("until"), e.stamp().clock >> 16);
+        const sweep_bounds bounds{until, *said.from.number("limit"),
+                                  said.from.number("result_bytes_max")};
         sweep_keys(rows, find_swept(rows, bounds));
     } else {
-        key_change(from, rows, *blake2b::from_hex(*from.text("key"))).apply(type);
+        key_change(said, rows).apply();
     }
 }
 

@@ -13,6 +13,10 @@ constexpr std::string_view by_lifetime = "o";  // and within it by age
 constexpr std::string_view by_horizon = "h";
 constexpr std::size_t time_bytes = 8;
 
+std::string forgotten_key(std::string_view scope) {
+    return "w" + std::string(scope);
+}
+
 // Big-endian, so that keys sort by time.
 std::string time_key(std::string_view prefix, std::uint64_t time) {
     std::string key(prefix);
@@ -179,7 +183,7 @@ void replace_key(reserved_rows& rows, kept_sums& sums, const key_hash& hash, con
         return;
     }
     sums.count(*after, 1);
-    each_order(*after, hash, [&rows](const std::string& key) { rows.put(key, {}); });
+    each_order(*after, hash, [&rows](const std::string& key) { rows.put(key, ""); });
     rows.put(key_row_key(hash), pack<wire::KeyRow>(*after));
 }
 
@@ -204,7 +208,7 @@ void forget(reserved_rows& rows, kept_sums& sums, const key_hash& hash) {
     if (!row) return;
     const std::string mark = forgotten_key(view_of(row->scope));
     const auto known = rows.get(mark);
-    if (!known || decode_forgotten(*known) < row->made) {
+    if (!known || number_of(*known) < row->made) {
         rows.put(mark, time_key("", row->made));
     }
     replace_key(rows, sums, hash, &*row, nullptr);
@@ -216,12 +220,12 @@ std::string key_row_key(const key_hash& hash) {
     return std::string(key_rows_prefix).append(blake2b::bytes_of(hash));
 }
 
-std::string forgotten_key(std::string_view scope) {
-    return "w" + std::string(scope);
-}
-
-std::uint64_t decode_forgotten(std::string_view row) noexcept {
-    return number_of(row);
+bool is_forgotten_key(const reserved_rows& rows, std::string_view owner, std::string_view operation,
+                      std::uint64_t made) {
+    if (made == 0) return false;
+    const auto scope = blake2b::of({owner, operation});
+    const auto mark = rows.get(forgotten_key(blake2b::bytes_of(scope)));
+    return mark && number_of(*mark) >= made;
 }
 
 std::uint64_t time_of_key(std::string_view name) noexcept {

@@ -19,7 +19,6 @@ using key_sums = wire::KeySumsT;
 inline constexpr std::string_view key_rows_prefix = "k";
 inline constexpr std::string_view key_sums_key = "s";
 std::string key_row_key(const key_hash& hash);
-std::string forgotten_key(std::string_view scope);
 
 inline key_state state_of(const key_row& row) noexcept {
     return static_cast<key_state>(row.state);
@@ -31,8 +30,10 @@ inline std::string_view view_of(const std::vector<std::uint8_t>& bytes) noexcept
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The newest time of a key of a scope that was forgotten, as its row says it.
-std::uint64_t decode_forgotten(std::string_view row) noexcept;
+// Whether a key of that scope that bears this time is one of those that were forgotten; time 0: it
+// bears none, and so it is not.
+bool is_forgotten_key(const reserved_rows& rows, std::string_view owner, std::string_view operation,
+                      std::uint64_t made);
 
 // Puts a row in the place of another, or of none, and keeps sums and orders in step.
 void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before,

@@ -111,32 +111,42 @@ timestamp from_milliseconds(std::uint64_t ms) noexcept {
     return timestamp(std::chrono::milliseconds(std::min(ms, last)));
 }
 
+asked_key make_asked_key(std::string owner, std::string operation, std::string name,
+                         std::string request, const key_hash& hash) {
+    json::object_writer naming;
+    naming.text("key", blake2b::to_hex(hash)).text("owner", owner).text("operation", operation);
+    naming.text("name", name).text("request", request);
+    return {std::move(owner), std::move(operation), std::move(name), std::move(request), hash,
+            naming.members()};
+}
+
 asked_key keys::impl::ask(const key_scope& scope, std::string_view key, const request& asked) {
     check_text("owner", scope.owner, limits::name_bytes_max);
     check_text("operation", scope.operation, limits::name_bytes_max);
     check_text("key", key, limits::key_bytes_max);
     const auto hash = blake2b::of({scope.owner, scope.operation, key});
-    return {scope.owner, scope.operation, shown_name(key, hash),
-            blake2b::to_hex(asked.fingerprint()), hash};
+    return make_asked_key(scope.owner, scope.operation, shown_name(key, hash),
+                          blake2b::to_hex(asked.fingerprint()), hash);
+}
+
+reserved_rows keys::impl::rows(const transaction::state& s) const {
+    return s.reserved.open(s.log, fold_.stream());
 }
 
 std::optional<key_row> keys::impl::row(const transaction::state& s, const key_hash& hash) const {
-    const auto found = open_reserved(s.log, fold_).get(key_row_key(hash));
+    const auto found = rows(s).get(key_row_key(hash));
     return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
 }
 
 key_standing keys::impl::look(const transaction::state& s, const asked_key& key) const {
     key_standing standing{.row = row(s, key.hash)};
-    if (!standing.row) {
-        const auto made = time_of_key(key.name);
-        if (made == 0) return standing;
-        const auto scope = blake2b::of({key.owner, key.operation});
-        const auto mark = open_reserved(s.log, fold_).get(forgotten_key(blake2b::bytes_of(scope)));
-        if (mark && decode_forgotten(*mark) >= made) {
-            standing.answer = too_old();
-        }
-        return standing;
+    // A row that does not bear the key's own time came from elsewhere, under the key's hash alone:
+    // it does not make a forgotten key one that is known.
+    const auto made = time_of_key(key.name);
+    if (!standing.row || standing.row->made != made) {
+        if (is_forgotten_key(rows(s), key.owner, key.operation, made)) standing.answer = too_old();
     }
+    if (!standing.row || standing.answer) return standing;
     const auto request = blake2b::from_hex(key.request);
     if (view_of(standing.row->request) != blake2b::bytes_of(*request)) {
         standing.answer = mismatch();
@@ -188,14 +198,13 @@ void keys::impl::finish(transaction::state& s, const asked_key& key, std::uint64
         static_cast<std::uint64_t>(std::max<std::int64_t>(how.keep_result.count(), 0));
     const std::uint64_t horizon =
         std::max(keep, static_cast<std::uint64_t>(std::max<std::int64_t>(how.horizon.count(), 0)));
-    json::object_writer data;
-    data.text("key", blake2b::to_hex(key.hash)).text("owner", key.owner);
-    data.text("operation", key.operation).text("name", key.name).text("request", key.request);
+    json::object_writer data(key.naming);
     data.number("fence", fence).flag("rejected", how.rejected).bytes("result", how.value);
     if (!ids.empty()) data.raw("events", ids + "]");
     data.number("at", s.at_ms()).number("expires", s.at_ms() + keep);
     data.number("horizon", s.at_ms() + horizon);
     s.events.push_back(make_event("idem.KeyFinished", key.hash, data.str()));
+    s.is_sound = s.events.back().id;
 }
 
 key_answer keys::impl::settle(key_answer answer, append_result appended) {

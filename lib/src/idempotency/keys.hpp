@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,10 @@ struct asked_key {
     std::string name;
     std::string request;  // fingerprint in hexadecimal
     key_hash hash;
+    std::string naming;  // all that as members of JSON, as events say it
 };
+asked_key make_asked_key(std::string owner, std::string operation, std::string name,
+                         std::string request, const key_hash& hash);
 
 // The row of a key within a transaction, and how it is to be answered.
 struct key_standing {
@@ -38,6 +42,7 @@ public:
 
     static asked_key ask(const key_scope& scope, std::string_view key, const request& asked);
     key_standing look(const transaction::state& s, const asked_key& key) const;
+    reserved_rows rows(const transaction::state& s) const;
     std::optional<key_row> row(const transaction::state& s, const key_hash& hash) const;
 
     struct ending {
@@ -60,11 +65,16 @@ public:
     using change_row = std::function<void(transaction::state&, const key_row&, const key_hash&)>;
     void change(std::string_view id, const change_row& change) const;
 
+    // Runs `read` on the rows as they are now; where there is no table, it does not.
+    using read_rows = std::function<void(const reserved_rows&)>;
+    void read(const read_rows& read) const;
     std::optional<key_info> find(const key_hash& hash) const;
 
 private:
     const transactor& transactor_;
     const key_fold fold_;
+    mutable std::mutex reading_;
+    mutable row_tail read_;  // the tail as of the last who read
 };
 
 std::vector<uuid> ids_of(const key_row& row);

@@ -7,6 +7,7 @@
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 
 namespace idem {
 namespace {
@@ -36,14 +37,6 @@ void check_name(const char* field, std::string_view name) {
     if (text::invalid_utf8(name)) {
         throw error(errc::invalid_input, fmt::format("{} is not UTF-8", field), {.field = field});
     }
-}
-
-void check_length(std::chrono::milliseconds length) {
-    constexpr std::chrono::hours longest(24 * 365);
-    if (length.count() > 0 && length <= longest) return;
-    throw error(errc::invalid_input,
-                fmt::format("a lease of {} ms: give 1 ms to a year", length.count()),
-                {.field = "lease"});
 }
 
 }  // namespace
@@ -171,10 +164,8 @@ private:
         }
         static_cast<key_answer&>(answer) = {.outcome = key_outcome::granted};
         answer.leased_until = from_milliseconds(lease_end(s, options_.lease));
-        json::object_writer data = under_lease(key_.hash, granted->fence);
-        data.text("owner", key_.owner).text("operation", key_.operation);
-        data.text("name", key_.name).text("request", key_.request);
-        data.number("attempts_max", options_.attempts_max);
+        json::object_writer data(key_.naming);
+        data.number("fence", granted->fence).number("attempts_max", options_.attempts_max);
         data.number("leased_until", lease_end(s, options_.lease)).number("at", s.at_ms());
         if (!call.empty()) data.text("call", call);
         append(s, "idem.KeyClaimed", data);
@@ -193,7 +184,7 @@ private:
 
 claimed keys::claim(const key_scope& scope, std::string_view key, const request& asked,
                     const claim_options& options) {
-    check_length(options.lease);
+    check_lease_length(options.lease);
     if (options.attempts_max == 0) {
         throw error(errc::invalid_input, "attempts_max is 0: give at least 1",
                     {.field = "attempts_max"});
@@ -261,7 +252,7 @@ key_outcome lease::checkpoint(std::string_view point, std::string_view data) {
 }
 
 key_outcome lease::renew(std::chrono::milliseconds length) {
-    check_length(length);
+    check_lease_length(length);
     return impl_->append([&](transaction::state& s) {
         auto data = under_lease(impl_->asked.hash, impl_->fence);
         data.number("leased_until", lease_end(s, length));

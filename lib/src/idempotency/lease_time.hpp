@@ -16,4 +16,13 @@ constexpr bool runs_until(std::uint64_t leased_until, std::uint64_t now_ms) noex
            leased_until - now_ms <= static_cast<std::uint64_t>(longest_lease.count());
 }
 
+// When the first such lease ends: one that ends sooner and not before now runs.
+constexpr std::uint64_t first_impossible(std::uint64_t now_ms) noexcept {
+    const auto longest = static_cast<std::uint64_t>(longest_lease.count());
+    return now_ms < ~0ULL - longest ? now_ms + longest + 1 : ~0ULL;
+}
+
+// Throws invalid_input where nobody can be granted a lease of that length.
+void check_lease_length(std::chrono::milliseconds length);
+
 }  // namespace idem

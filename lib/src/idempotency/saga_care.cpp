@@ -43,6 +43,13 @@ json::object_writer by_person(std::string_view id, const transaction::state& s, 
     return data;
 }
 
+// Only one that is stuck is resumed, and whoever holds it loses it so.
+void stop(transaction::state& s, std::string_view id, const saga_row& row) {
+    json::object_writer data = about_saga(id);
+    data.number("fence", row.fence).text("reason", "stopped by a person");
+    s.events.push_back(make_saga_event("idem.SagaStuck", id, data.str()));
+}
+
 }  // namespace
 
 std::string_view to_string(saga_state state) noexcept {
@@ -77,10 +84,13 @@ void sagas::impl::change(std::string_view id, const change_row& change) const {
 void sagas::resume(std::string_view id, std::string_view reason) {
     check_reason(reason);
     impl_.change(id, [&](transaction::state& s, const saga_row& row) {
-        if (state_of(row) != saga_state::stuck) {
-            refuse(fmt::format("the saga {} is {}, and not stuck", text::shown(id),
+        const bool waits = is_open(row) && row.due > s.now_ms;
+        if (state_of(row) != saga_state::stuck && !waits) {
+            refuse(fmt::format("the saga {} is {}, and neither stuck nor waiting", text::shown(id),
                                to_string(state_of(row))));
         }
+        require_idle(s, row);
+        if (waits) stop(s, id, row);
         s.events.push_back(
             make_saga_event("idem.SagaResumed", id, by_person(id, s, row, reason).str()));
     });
@@ -113,6 +123,10 @@ void sagas::abort(std::string_view id, std::string_view reason) {
                 : row.turned || is_finished(row) ? std::string(to_string(state_of(row)))
                                                  : "at its point of no return, and not stuck";
             refuse(fmt::format("the saga {} cannot be aborted: it is {}", text::shown(id), what));
+        }
+        // The compensation waits for the end of a lease, but not of one that has none.
+        if (row.leased_until > s.now_ms && !runs_until(row.leased_until, s.now_ms)) {
+            stop(s, id, row);
         }
         s.events.push_back(
             make_saga_event("idem.SagaAborted", id, by_person(id, s, row, reason).str()));

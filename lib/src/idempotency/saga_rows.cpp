@@ -59,9 +59,7 @@ std::vector<std::string> orders_of(const saga_row& row, std::string_view id) {
     std::vector<std::string> orders;
     orders.push_back(state_prefix(state_of(row)).append(id));
     if (is_open(row)) {
-        std::string due = due_prefix(row.name, row.version);
-        add_number(due, row.due, time_bytes);
-        orders.push_back(due.append(id));
+        orders.push_back(encode_due(due_prefix(row.name, row.version), row.due).append(id));
     } else if (is_finished(row) && !row.swept) {
         std::string end(by_end);
         add_number(end, row.finished, time_bytes);
@@ -90,6 +88,12 @@ std::string due_prefix(std::string_view name, std::uint32_t version) {
 
 std::string state_prefix(saga_state state) {
     return std::string(by_state).append(1, static_cast<char>(state));
+}
+
+std::string encode_due(std::string_view prefix, std::uint64_t due) {
+    std::string key(prefix);
+    add_number(key, due, time_bytes);
+    return key;
 }
 
 due_saga decode_due(std::string_view rest) {

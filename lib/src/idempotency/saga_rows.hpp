@@ -30,6 +30,8 @@ struct due_saga {
     std::uint64_t due = 0;
     std::string id;
 };
+// The first key of that order that may be due then.
+std::string encode_due(std::string_view prefix, std::uint64_t due);
 // What a key of the order by due time says, behind its prefix.
 due_saga decode_due(std::string_view rest);
 

@@ -8,6 +8,7 @@
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "idempotency/keys.hpp"
+#include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
 #include "idempotency/sagas.hpp"
 #include "storage/cursor.hpp"
@@ -17,14 +18,6 @@ namespace idem {
 namespace {
 
 constexpr std::size_t reason_bytes_max = 1000;
-
-void check_lease(const saga_options& options) {
-    constexpr std::chrono::hours longest(24 * 365);
-    if (options.lease.count() > 0 && options.lease <= longest) return;
-    throw error(errc::invalid_input,
-                fmt::format("a lease of {} ms: give 1 ms to a year", options.lease.count()),
-                {.field = "lease"});
-}
 
 step_result call(const saga_step& step, saga_attempt& attempt) {
     try {
@@ -52,28 +45,45 @@ public:
         const auto table = find_reserved(env_, fold_);
         if (!table) return ids;
         const storage::read_transaction txn(env_);
-        each(txn, *table, definition, [&](due_saga found) {
-            if (found.due > until_ || ids.size() == at_once) return false;
-            if (left_.contains(found.id)) return true;
-            const auto kept = txn.get(*table, saga_row_key(found.id));
-            if (kept && fits(unpack<wire::SagaRow>(*kept), definition)) {
+        const auto take = [&](due_saga found, const std::optional<saga_row>& row) {
+            if (row && fits(*row, definition)) {
                 ids.push_back(std::move(found.id));
             } else {
                 misfits_[&definition] += 1;
                 left_.insert(std::move(found.id));
             }
+        };
+        each(txn, *table, definition, 0, [&](due_saga found) {
+            if (found.due > until_ || ids.size() == at_once) return false;
+            if (!left_.contains(found.id)) {
+                const auto row = row_of(txn, *table, found.id);
+                take(std::move(found), row);
+            }
+            return true;
+        });
+        // Under a lease that nobody can have been granted. What waits as long does by definition.
+        std::size_t looked_at = 0;
+        each(txn, *table, definition, first_impossible(until_), [&](due_saga found) {
+            if (ids.size() == at_once || looked_at++ == at_once) return false;
+            if (left_.contains(found.id)) return true;
+            const auto row = row_of(txn, *table, found.id);
+            if (row && row->leased_until != 0) take(std::move(found), row);
             return true;
         });
         return ids;
     }
-    void leave(std::string id) { left_.insert(std::move(id)); }
+    // One that was driven, unless it will not be found again.
+    void leave_if_due(std::string id, const saga_row& row) {
+        const bool found = row.due <= until_ || row.due >= first_impossible(until_);
+        if (is_open(row) && found) left_.insert(std::move(id));
+    }
 
     void finish(std::span<const saga_definition> definitions, saga_run& run) const {
         const auto table = find_reserved(env_, fold_);
         if (!table) return;
         const storage::read_transaction txn(env_);
         for (const auto& definition : definitions) {
-            each(txn, *table, definition, [&](const due_saga& found) {
+            each(txn, *table, definition, 0, [&](const due_saga& found) {
                 if (left_.contains(found.id)) return true;
                 const timestamp due = from_milliseconds(found.due);
                 if (!run.next_due || due < *run.next_due) run.next_due = due;
@@ -101,12 +111,17 @@ public:
     }
 
 private:
+    static std::optional<saga_row> row_of(const storage::read_transaction& txn,
+                                          storage::table table, std::string_view id) {
+        const auto kept = txn.get(table, saga_row_key(id));
+        return kept ? std::optional(unpack<wire::SagaRow>(*kept)) : std::nullopt;
+    }
     template <class Visit>
     static void each(const storage::read_transaction& txn, storage::table table,
-                     const saga_definition& definition, Visit&& visit) {
+                     const saga_definition& definition, std::uint64_t from, Visit&& visit) {
         const std::string prefix = due_prefix(definition.name, definition.version);
         storage::cursor keys(txn, table);
-        for (auto key = keys.seek(prefix); key && key->first.starts_with(prefix);
+        for (auto key = keys.seek(encode_due(prefix, from)); key && key->first.starts_with(prefix);
              key = keys.next()) {
             if (!visit(decode_due(key->first.substr(prefix.size())))) return;
         }
@@ -253,7 +268,7 @@ saga_run sagas::impl::run_due(std::span<const saga_definition> definitions,
                 run.attempts += left.attempts;
                 run.fenced += left.fenced;
                 if (left.moved && !left.fenced) count_end(left.row, run);
-                if (is_open(left.row) && left.row.due <= until) due.leave(std::move(id));
+                due.leave_if_due(std::move(id), left.row);
             }
         }
     }
@@ -264,7 +279,7 @@ saga_run sagas::impl::run_due(std::span<const saga_definition> definitions,
 saga_info sagas::drive(const saga_definition& definition, std::string_view id,
                        const saga_options& options) {
     check_definition(definition);
-    check_lease(options);
+    check_lease_length(options.lease);
     check_saga_id(id);
     const auto left = impl_.drive(definition, id, options, {});
     if (!left.fits) {

@@ -136,7 +136,7 @@ append_result transactor::run(const work& decide) const {
     for (;;) {
         const auto known = source_.schemas->get_with_position();
         const plan_append plan = [&](const open_log& log) -> std::optional<planned_append> {
-            transaction::state state(log, source_, row_, known.schemas, clock_.now());
+            transaction::state state(log, source_, reserved_, row_, known.schemas, clock_.now());
             decide(state);
             if (state.events.empty()) return std::nullopt;
             own = state.events.size();
@@ -145,7 +145,10 @@ append_result transactor::run(const work& decide) const {
             append_payloads payloads(
                 known, state.events,
                 [&](const uuid& id) { return find_event(log, source_.tables, id); },
-                [this](const event& e) { return reserved_.fault_of(e); });
+                [&](const event& e) -> std::optional<std::string> {
+                    if (e.id == state.is_sound) return std::nullopt;
+                    return reserved_.fault_of(e);
+                });
             if (!known.schemas->empty()) payloads.align();
             return planned_append{encoded_batch(payloads.events(), state.now)};
         };

@@ -26,10 +26,11 @@ void refuse_own_streams(std::span<const event> events);
 // What a transaction sees, and what it is to append.
 class transaction::state {
 public:
-    state(const open_log& l, const event_source& s, const read_row& r,
+    state(const open_log& l, const event_source& s, const reserved_tables& t, const read_row& r,
           std::shared_ptr<const registered_schemas> k, timestamp now_)
         : log(l),
           source(s),
+          reserved(t),
           row(r),
           known(std::move(k)),
           now(now_),
@@ -42,11 +43,13 @@ public:
 
     const open_log& log;
     const event_source& source;
+    const reserved_tables& reserved;
     const read_row& row;
     const std::shared_ptr<const registered_schemas> known;
     const timestamp now;
     const std::uint64_t now_ms;
     std::vector<event> events;
+    uuid is_sound = uuid::nil();  // one of them, that whoever made it vouches for
     std::vector<event> declared;  // effects, to be appended behind the events
     std::map<std::pair<uuid, std::string>, std::uint32_t> effects_of;  // event and name
 };

@@ -59,22 +59,19 @@ private:
 // One table, row by row, without what tells the version of its fold.
 class table_walk {
 public:
-    table_walk(const storage::transaction& txn, storage::table table) : rows_(txn, table) {
-        take(rows_.first());
-    }
+    explicit table_walk(const reserved_rows& rows) : rows_(rows.walk()) { next(); }
     bool ended() const noexcept { return ended_; }
     std::string_view key() const noexcept { return key_; }
     std::string_view row() const noexcept { return row_; }
-    void next() { take(rows_.next()); }
-
-private:
-    void take(std::optional<storage::entry> found) {
+    void next() {
+        auto found = rows_.next();
         if (found && found->first == reserved_info_key) found = rows_.next();
         ended_ = !found;
         std::tie(key_, row_) = found.value_or(storage::entry());
     }
 
-    storage::cursor rows_;
+private:
+    row_walk rows_;
     bool ended_ = false;
     std::string_view key_;
     std::string_view row_;
@@ -105,6 +102,13 @@ public:
         }
     }
 
+    void tell_of_mark(std::uint64_t mark) {
+        add(
+            fmt::format("the table {} is marked as having taken in the event at position {}, where "
+                        "the log has none",
+                        table_, mark));
+    }
+
 private:
     void tell(std::string_view key, std::string_view what) {
         if (++differ_ > told_max) return;
@@ -122,17 +126,11 @@ private:
     std::uint64_t differ_ = 0;
 };
 
-bool made_by_another(const storage::transaction& txn, storage::table kept,
-                     const reserved_fold& fold) {
-    const auto info = txn.get(kept, reserved_info_key);
-    return info && unpack<wire::FoldInfo>(*info).version != fold.version();
-}
-
 void verify_table(storage::environment& env, const log_tables& tables, const reserved_fold& fold,
                   finding_list& found) {
     const auto kept = env.find_table(fold.table());
     const storage::read_transaction txn(env);  // one for all: appends may go on
-    if (kept && made_by_another(txn, *kept, fold)) return;
+    if (kept && is_stale(txn, *kept, fold)) return;
     replayed_table right(fold);
     query of_stream;
     of_stream.stream = fold.stream();
@@ -141,19 +139,25 @@ void verify_table(storage::environment& env, const log_tables& tables, const res
         right.add(e);
         return true;
     };
+    row_tail tail;
+    std::optional<reserved_rows> kept_rows;
     try {
         while (pass->run(txn, add)) {
         }
+        if (kept) kept_rows = read_reserved(txn, tables, *kept, fold, tail);
     } catch (const error& e) {
         if (e.code() == errc::corrupt) return;  // the walk of the log has told of it
         throw;
     }
     right.apply();
     const storage::read_transaction right_txn(right.env());
-    table_walk right_rows(right_txn, right.table());
-    std::optional<table_walk> kept_rows;
-    if (kept) kept_rows.emplace(txn, *kept);
-    comparison(fold.table(), found).run(kept_rows ? &*kept_rows : nullptr, right_rows);
+    row_tail none;
+    table_walk right_rows(reserved_rows(right_txn, right.table(), none));
+    std::optional<table_walk> rows;
+    if (kept_rows) rows.emplace(*kept_rows);
+    comparison compared(fold.table(), found);
+    compared.run(rows ? &*rows : nullptr, right_rows);
+    if (tail.mark() > head_of(txn, tables)) compared.tell_of_mark(tail.mark());
 }
 
 }  // namespace

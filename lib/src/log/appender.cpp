@@ -136,6 +136,7 @@ void appender::lead(std::unique_lock<std::mutex>& lock) {
 void appender::commit(const group& requests) {
     bool is_step = true;  // of the index of tags, which a store of an older idem lacks
     while (is_step) is_step = !commit_once(requests);
+    for (auto* observer : observers_) observer->committed();
     subjects_.committed();
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;

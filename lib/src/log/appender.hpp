@@ -48,6 +48,9 @@ public:
     // Data was erased, of events from `first` on: what was made of it is not to be used any more.
     virtual void erased(storage::write_transaction&, std::uint64_t /*first*/,
                         std::string_view /*why*/) {}
+    // The transaction that began last is on disk. After one that failed, or may have, this is not
+    // called.
+    virtual void committed() {}
 };
 
 // A row of a projection that is kept in step with the log, as of the last batch. Throws

@@ -4,10 +4,18 @@
 
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/text.hpp"
 #include "idem/error.hpp"
 
 namespace idem {
+namespace {
+
+subject_statement of(const event_view& e, const erasure_statement& says) {
+    return {says, e.id(), wall_clock::milliseconds_of(e.time()), e.position()};
+}
+
+}  // namespace
 
 void subject_writer::begin() {
     table_.reset();
@@ -28,7 +36,11 @@ std::optional<rejection> subject_writer::refusal(storage::write_transaction& txn
     ended_.clear();  // of a batch before, which was perhaps rejected
     const bool none_erased = !batch.has_sealed() ||
                              (!batch.erases() && subject_rows::last_erasure(txn, table(txn)) == 0);
-    std::map<std::string, bool, std::less<>> erased_here;  // by the batch itself, so far
+    struct foreseen {
+        subject_erasure_row row;
+        foreseen_erasures open;
+    };
+    std::map<std::string, foreseen, std::less<>> erased_here;  // by the batch itself, so far
     for (const std::uint32_t i : d.fresh) {
         const event_view e = batch.view(i);
         const auto refuse = [&](const char* field, std::string_view why) {
@@ -45,8 +57,15 @@ std::optional<rejection> subject_writer::refusal(storage::write_transaction& txn
             const auto statement = read_erasure(e.type(), e.data());
             if (!statement) refuse("data", "would erase nothing: it names no event and no subject");
             if (statement->what != erasure_statement::kind::event) {
-                erased_here[statement->subject] =
-                    statement->what == erasure_statement::kind::subject;
+                auto at = erased_here.find(statement->subject);
+                if (at == erased_here.end()) {
+                    const auto row = find_erasures(txn, table(txn), known, statement->subject);
+                    const kept_erasures kept(txn, table(txn), statement->subject);
+                    at = erased_here
+                             .emplace(statement->subject, foreseen{row, foreseen_erasures(kept)})
+                             .first;
+                }
+                apply(of(e, *statement), at->second.row, at->second.open);
                 continue;
             }
             const auto position = known.find_id(statement->id);
@@ -62,7 +81,7 @@ std::optional<rejection> subject_writer::refusal(storage::write_transaction& txn
         const auto row = subject_rows::erasure_of(txn, table(txn), e.data_subject());
         const auto here = erased_here.find(e.data_subject());
         const bool is_erased =
-            here != erased_here.end() ? here->second : row.erased > row.readmitted;
+            here != erased_here.end() ? here->second.row.open != 0 : row.is_erased();
         if (!is_erased) continue;
         why.field = "data_subject";
         why.key = e.data_subject();
@@ -161,11 +180,10 @@ void subject_writer::erase(storage::write_transaction& txn, const index_view& kn
         if (statement->what == kind::event) {
             erase_event(txn, known, tables, statement->id, e.position(), visit);
         } else if (statement->what == kind::subject) {
+            note(txn, known, of(e, *statement));
             erase_subject(txn, statement->subject, e.position(), visit);
         } else {
-            auto row = subject_rows::erasure_of(txn, table(txn), statement->subject);
-            row.readmitted = e.position();
-            subject_rows::put_erasure(txn, table(txn), statement->subject, row);
+            note(txn, known, of(e, *statement));
         }
     }
     ended_.clear();
@@ -190,11 +208,17 @@ void subject_writer::erase_event(storage::write_transaction& txn, const index_vi
           fmt::format("data of event {} was erased at position {}", to_string(id), position));
 }
 
+void subject_writer::note(storage::write_transaction& txn, const index_view& known,
+                          const subject_statement& statement) {
+    const std::string& subject = statement.says.subject;
+    auto row = find_erasures(txn, table(txn), known, subject);
+    kept_erasures open(txn, table(txn), subject);
+    apply(statement, row, open);
+    if (row.erased != 0) subject_rows::put_erasure(txn, table(txn), subject, row);
+}
+
 void subject_writer::erase_subject(storage::write_transaction& txn, const std::string& subject,
                                    std::uint64_t position, const visit_erased& visit) {
-    auto erased = subject_rows::erasure_of(txn, table(txn), subject);
-    erased.erased = position;
-    subject_rows::put_erasure(txn, table(txn), subject, erased);
     subject_rows::put_last_erasure(txn, table(txn), position);
     std::vector<subject_key_row> ended;
     if (const auto found = ended_.find(subject); found != ended_.end()) {

@@ -13,6 +13,7 @@
 #include "idem/append.hpp"
 #include "log/decide.hpp"
 #include "log/record.hpp"
+#include "log/subject_erasures.hpp"
 #include "log/subjects.hpp"
 
 namespace idem {
@@ -58,6 +59,8 @@ private:
     void erase_event(storage::write_transaction& txn, const index_view& known,
                      const log_tables& tables, const uuid& id, std::uint64_t position,
                      const visit_erased& visit);
+    void note(storage::write_transaction& txn, const index_view& known,
+              const subject_statement& statement);
     void erase_subject(storage::write_transaction& txn, const std::string& subject,
                        std::uint64_t position, const visit_erased& visit);
 

@@ -18,11 +18,6 @@ namespace idem {
 namespace subject_rows {
 namespace {
 
-// Kinds of rows, the first byte of their keys.
-constexpr char of_key = 'k';
-constexpr char of_subject = 's';
-constexpr char of_event = 'e';
-constexpr char of_pending = 'p';
 constexpr std::string_view last_key = "last";
 constexpr std::string_view next_key = "next";
 
@@ -30,8 +25,18 @@ std::string row_key(char kind, std::string_view name) {
     return std::string(1, kind).append(name);
 }
 
+std::string_view bytes_of(const uuid& id) {
+    return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
 std::string row_key(const uuid& id) {
-    return row_key(of_event, {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
+    return row_key(of_event, bytes_of(id));
+}
+
+// Names have up to 255 bytes, and with its length none begins another.
+std::string open_prefix(std::string_view subject) {
+    static_assert(limits::name_bytes_max <= 255);
+    return row_key(of_open, std::string(1, static_cast<char>(subject.size()))).append(subject);
 }
 
 // Little-endian, as this machine is.
@@ -74,12 +79,18 @@ void drop_key(storage::write_transaction& txn, storage::table t, std::string_vie
 subject_erasure_row erasure_of(const storage::transaction& txn, storage::table t,
                                std::string_view subject) {
     const auto row = txn.get(t, row_key(of_subject, subject));
-    return {number(row, 0), number(row, 1)};
+    return {number(row, 0), number(row, 1), number(row, 2), number(row, 3)};
 }
 
 void put_erasure(storage::write_transaction& txn, storage::table t, std::string_view subject,
                  const subject_erasure_row& row) {
-    txn.put(t, row_key(of_subject, subject), numbers({row.erased, row.readmitted}));
+    txn.put(t, row_key(of_subject, subject),
+            numbers({row.erased, row.readmitted, row.latest_ms, row.open}));
+}
+
+bool refuses(const storage::transaction& txn, storage::table t, const uuid& id,
+             std::string_view subject) {
+    return erasure_of(txn, t, id) != 0 || erasure_of(txn, t, subject).is_erased();
 }
 
 std::vector<std::string> erased_subjects(const storage::transaction& txn, storage::table t) {
@@ -91,6 +102,36 @@ std::vector<std::string> erased_subjects(const storage::transaction& txn, storag
         if (number(entry->second, 0) > number(entry->second, 1)) {
             found.emplace_back(entry->first.substr(1));
         }
+    }
+    return found;
+}
+
+bool is_open(const storage::transaction& txn, storage::table t, std::string_view subject,
+             const uuid& erasure) {
+    return txn.get(t, open_prefix(subject).append(bytes_of(erasure))).has_value();
+}
+
+void add_open(storage::write_transaction& txn, storage::table t, std::string_view subject,
+              const uuid& erasure) {
+    txn.put(t, open_prefix(subject).append(bytes_of(erasure)), "");
+}
+
+void drop_open(storage::write_transaction& txn, storage::table t, std::string_view subject,
+               const uuid& erasure) {
+    txn.erase(t, open_prefix(subject).append(bytes_of(erasure)));
+}
+
+std::vector<uuid> open_erasures(const storage::transaction& txn, storage::table t,
+                                std::string_view subject) {
+    std::vector<uuid> found;
+    const std::string start = open_prefix(subject);
+    storage::cursor cursor(txn, t);
+    for (auto entry = cursor.seek(start); entry && entry->first.starts_with(start);
+         entry = cursor.next()) {
+        uuid id;
+        if (entry->first.size() != start.size() + id.bytes.size()) continue;
+        std::memcpy(id.bytes.data(), entry->first.data() + start.size(), id.bytes.size());
+        found.push_back(id);
     }
     return found;
 }
@@ -174,8 +215,13 @@ std::optional<erasure_statement> read_erasure(std::string_view type, std::string
     if (type != subject_erased && type != subject_readmitted) return std::nullopt;
     auto name = text_member(data, "subject");
     if (!name || name->empty() || name->size() > limits::name_bytes_max) return std::nullopt;
-    return erasure_statement{type == subject_erased ? kind::subject : kind::readmission,
-                             uuid::nil(), std::move(*name)};
+    if (type == subject_erased) {
+        return erasure_statement{kind::subject, uuid::nil(), std::move(*name)};
+    }
+    const auto lifts = text_member(data, "erasure");
+    const auto erasure = lifts ? uuid::parse(*lifts) : std::optional(uuid::nil());
+    if (!erasure) return std::nullopt;
+    return erasure_statement{kind::readmission, *erasure, std::move(*name)};
 }
 
 event make_erasure(const erasure_statement& statement) {
@@ -190,7 +236,9 @@ event make_erasure(const erasure_statement& statement) {
         return e;
     }
     e.type = statement.what == kind::subject ? subject_erased : subject_readmitted;
-    e.data = R"({"subject":)" + to_json_string(statement.subject) + "}";
+    e.data = R"({"subject":)" + to_json_string(statement.subject);
+    if (!statement.id.is_nil()) e.data += R"(,"erasure":")" + to_string(statement.id) + '"';
+    e.data += '}';
     return e;
 }
 

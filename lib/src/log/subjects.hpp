@@ -30,11 +30,23 @@ struct subject_key_row {
 struct subject_erasure_row {
     std::uint64_t erased = 0;
     std::uint64_t readmitted = 0;
+    // Of the erasures that no readmission has lifted (subject_erasures.hpp): when the latest was
+    // said, in milliseconds since 1970, and how many they are; 0 in rows of an older idem.
+    std::uint64_t latest_ms = 0;
+    std::uint64_t open = 0;
+
+    bool is_erased() const noexcept { return erased > readmitted; }
 };
 
 // The rows of the table, in one transaction.
 namespace subject_rows {
 inline constexpr std::string_view table_name = "subjects";
+// Kinds of rows, the first byte of their keys.
+inline constexpr char of_key = 'k';
+inline constexpr char of_subject = 's';
+inline constexpr char of_open = 'o';
+inline constexpr char of_event = 'e';
+inline constexpr char of_pending = 'p';
 
 std::optional<subject_key_row> key_of(const storage::transaction& txn, storage::table t,
                                       std::string_view subject);
@@ -46,8 +58,21 @@ subject_erasure_row erasure_of(const storage::transaction& txn, storage::table t
                                std::string_view subject);
 void put_erasure(storage::write_transaction& txn, storage::table t, std::string_view subject,
                  const subject_erasure_row& row);
+// Of an event that the log does not have: its data was erased before it came, or its subject's was.
+bool refuses(const storage::transaction& txn, storage::table t, const uuid& id,
+             std::string_view subject);
 // Those that are erased and not readmitted.
 std::vector<std::string> erased_subjects(const storage::transaction& txn, storage::table t);
+
+// The erasures of a subject, by their ids, that no readmission has lifted.
+bool is_open(const storage::transaction& txn, storage::table t, std::string_view subject,
+             const uuid& erasure);
+void add_open(storage::write_transaction& txn, storage::table t, std::string_view subject,
+              const uuid& erasure);
+void drop_open(storage::write_transaction& txn, storage::table t, std::string_view subject,
+               const uuid& erasure);
+std::vector<uuid> open_erasures(const storage::transaction& txn, storage::table t,
+                                std::string_view subject);
 
 std::uint64_t erasure_of(const storage::transaction& txn, storage::table t, const uuid& id);
 void put_erasure(storage::write_transaction& txn, storage::table t, const uuid& id,
@@ -70,7 +95,7 @@ std::set<std::uint64_t> pending(const storage::transaction& txn, storage::table 
 struct erasure_statement {
     enum class kind : std::uint8_t { event, subject, readmission };
     kind what = kind::event;
-    uuid id = uuid::nil();  // of the event
+    uuid id = uuid::nil();  // of the event; of the erasure that a readmission lifts, or nil
     std::string subject = {};
 };
 std::optional<erasure_statement> read_erasure(std::string_view type, std::string_view data);

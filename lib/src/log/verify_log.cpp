@@ -9,6 +9,7 @@
 #include "index/check.hpp"
 #include "log/pass.hpp"
 #include "log/reader.hpp"
+#include "log/verify_subjects.hpp"
 #include "log/verify_tags.hpp"
 #include "storage/cursor.hpp"
 
@@ -28,6 +29,7 @@ public:
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
+          subjects_(env, tables_, found),
           unsealer_(tables.subjects) {}
 
     std::uint64_t run() {
@@ -48,6 +50,8 @@ public:
                                     head_, restore_advice)});
         }
         if (!found_.full()) tags_.finish();
+        if (next_ != head_ + 1) subjects_.skip();
+        subjects_.finish(head_ + 1);
         check_runs(tables_.indexes->ids.table, "ids");
         check_runs(tables_.indexes->streams.table, "streams");
         if (tables_.tags) check_runs(tables_.tags->index, "tags");
@@ -86,6 +90,7 @@ private:
     std::optional<block_view> check_block(std::uint64_t key, std::string_view bytes) {
         const auto block = block_view::open(bytes);
         if (!block) {
+            subjects_.skip();
             found_.add({"record_malformed", key, "",
                         fmt::format("the {} bytes at position {} are no block of records; {}",
                                     bytes.size(), key, restore_advice)});
@@ -132,6 +137,7 @@ private:
             found_.add({std::string(fault->kind), position, "",
                         fmt::format("{}; {}", fault->message, restore_advice)});
             tags_.skip(known, position);
+            subjects_.skip();
             return;
         }
         const event_view e = record_reader::open(record, position);
@@ -141,11 +147,13 @@ private:
             try {
                 sound = check_id(txn, known, e);
                 sound = check_stream(txn, known, e) && sound;
+                subjects_.add(txn, known, e);
             } catch (const error& fault) {
                 if (fault.code() != errc::corrupt) throw;
                 indexes_readable_ = false;  // check_runs tells where
             }
         }
+        if (!indexes_readable_) subjects_.skip();
         sound = tags_.check(known, e) && sound;
         if (record_reader::is_sealed(e)) sound = check_seal(txn, e) && sound;
         if (sound) found_.count_event();
@@ -286,6 +294,7 @@ private:
     const log_tables tables_;
     finding_list& found_;
     tag_verifier tags_;
+    subject_verifier subjects_;
     unsealer unsealer_;
     bool keys_begun_ = false;  // in this transaction
     std::uint64_t head_ = 0;

@@ -165,6 +165,8 @@ std::shared_ptr<storage::environment> projection_rebuild::open_scratch() {
             folder_, scratch_options(),
             [](storage::write_transaction& txn) { txn.open_table(catalog_name); });
         if (!lock_) lock_ = storage::folder_lock::take(folder_);
+        if (!lock_ && !fs::exists(folder_))
+            continue;  // an erasure has removed what it took for left
         if (!lock_) break;
         if (auto scratch = find_scratch()) return scratch;
         std::error_code ignored;

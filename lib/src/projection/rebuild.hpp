@@ -28,6 +28,10 @@ rebuild_result rebuild_projection(const event_source& source, const projection& 
 // The folder, inside the store's, where the rows of a version are made anew.
 std::string rebuild_folder_name(std::string_view name, std::uint32_t version);
 
+// Removes the folders of rebuilds that were left unfinished and that nobody goes on with at this
+// time. Once data was erased no rebuild goes on with what it has, and that may hold the data.
+void remove_abandoned_rebuilds(const std::filesystem::path& store);
+
 // Makes a kept version the current one; with the projection, after the last event was applied.
 void switch_current(const event_source& source, std::string_view name, std::uint32_t version,
                     const projection* p, unsigned threads);

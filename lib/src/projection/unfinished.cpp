@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/hash.hpp"
+#include "idem/error.hpp"
 #include "log/catalog.hpp"
 #include "projection/rebuild.hpp"
 
@@ -37,6 +38,23 @@ std::string rebuild_folder_name(std::string_view name, std::uint32_t version) {
     const std::string full = versioned(name, version);
     return fmt::format("{}{}-{:016x}", folder_prefix, full.substr(0, shown_max),
                        hash::of_bytes(full));
+}
+
+void remove_abandoned_rebuilds(const std::filesystem::path& store) {
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(store)) {
+        if (parse_folder_name(entry.path().filename())) found.push_back(entry.path());
+    }
+    for (const auto& folder : found) {
+        const auto lock = storage::folder_lock::take(folder);
+        if (!lock) continue;  // somebody is at it, who begins anew
+        std::error_code failed;
+        std::filesystem::remove_all(folder, failed);
+        if (!failed) continue;
+        throw error(errc::io, fmt::format("{}: an unfinished rebuild, which may hold data that was "
+                                          "erased, cannot be removed: {}; remove it by hand",
+                                          folder.string(), failed.message()));
+    }
 }
 
 std::vector<unfinished_rebuild> unfinished_rebuilds(const std::filesystem::path& store) {

@@ -144,6 +144,12 @@ file_watch& environment::watch() noexcept {
     return state_->watch;
 }
 
+void environment::state::note_absent(const std::string& name, std::size_t count) {
+    constexpr std::size_t names_max = 64;
+    if (absent.size() >= names_max) absent.clear();
+    absent[name] = count;
+}
+
 std::optional<table> environment::find_table(std::string_view name, key_order order) {
     state& s = *state_;
     check_process(s);  // before any lock, which a thread that is not in the child may hold
@@ -166,6 +172,14 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
         leave_environment(s);
         return found;
     }
+    // Tables are never removed, so one that was not there is there only if they are more by now.
+    MDB_stat tables{};
+    const auto absent = s.absent.find(name);
+    if (absent != s.absent.end() && mdb_env_stat(s.env, &tables) == 0 &&
+        tables.ms_entries == absent->second) {
+        leave_environment(s);
+        return std::nullopt;
+    }
     const std::string key(name);
     MDB_dbi handle = 0;
     MDB_txn* txn = nullptr;
@@ -176,6 +190,9 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
         if (code == 0) {
             code = mdb_txn_commit(txn);  // or the handle would go with the transaction
         } else {
+            if (code == MDB_NOTFOUND && mdb_stat(txn, main_table, &tables) == 0) {
+                s.note_absent(key, tables.ms_entries);
+            }
             mdb_txn_abort(txn);
         }
     }
@@ -193,7 +210,6 @@ std::optional<table> environment::find_table(std::string_view name, key_order or
 }
 
 std::vector<std::string> environment::table_names() const {
-    constexpr unsigned main_table = 1;  // LMDB's own, whose keys are the names
     std::vector<std::string> names;
     const read_transaction txn(const_cast<environment&>(*this));
     cursor names_cursor(txn, table(main_table));

@@ -106,6 +106,8 @@ private:
     std::array<bool, 3> taken_{};
 };
 
+inline constexpr MDB_dbi main_table = 1;  // LMDB's own, whose keys are the names of the others
+
 struct environment::state {
     std::filesystem::path folder;
     environment_options options;
@@ -130,6 +132,10 @@ struct environment::state {
     std::recursive_mutex tables_mutex;
     std::atomic<std::uint64_t> tables_opened = 0;  // changes under the mutex
     std::map<std::string, MDB_dbi, std::less<>> tables;
+    // Those that were sought and not there, and how many tables there were then. Many are sought
+    // again and again, such as those of data subjects in a store that has none.
+    std::map<std::string, std::size_t, std::less<>> absent;
+    void note_absent(const std::string& name, std::size_t count);
 
     explicit state(const std::filesystem::path& where) : folder(where), watch(where / "data.mdb") {}
     ~state();

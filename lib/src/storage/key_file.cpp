@@ -200,6 +200,15 @@ key_slot key_file::read(std::uint64_t number) {
     return decode(read(number, 1), 0);
 }
 
+std::uint64_t key_file::slots() {
+    const std::scoped_lock lock(mutex_);
+    struct stat facts {};
+    const int file = open_to_read();
+    if (file < 0) return 0;
+    if (::fstat(file, &facts) != 0) fail(path_, errno, "reading it");
+    return static_cast<std::uint64_t>(facts.st_size) / slot_bytes;
+}
+
 key_slot key_file::decode(std::string_view bytes, std::uint64_t number) {
     key_slot slot;
     if (number >= bytes.size() / slot_bytes) return slot;

@@ -47,6 +47,8 @@ public:
     // file is none of ours, io.
     std::string read(std::uint64_t first, std::size_t slots);
     key_slot read(std::uint64_t number);
+    std::uint64_t
+    slots();  // that the file has room for, the first of them none; 0: it is not there
     static key_slot decode(std::string_view bytes, std::uint64_t number);
 
     // On disk when it returns.
