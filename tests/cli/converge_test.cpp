@@ -90,6 +90,31 @@ TEST_CASE(
     CHECK(right.exit_code == 0);
 }
 
+TEST_CASE("the scores of the football example converge in any order") {
+    const shell sh;
+    std::string lines;
+    for (int n = 1; n <= 60; ++n) {
+        const char* tags = n % 5 == 0 ? "play,102" : n % 2 == 0 ? "play,101" : "play";
+        lines += line_of{.id = "match-" + std::to_string(n),
+                         .stream = "match-" + std::to_string(n % 3),
+                         .type = n % 7 == 0 ? "Free Kick" : "Shot",
+                         .data = "{\"teamId\":" + std::to_string(n % 2) + "}",
+                         .more = std::string(",\"tags\":\"") + tags + "\""}
+                     .str();
+    }
+    const std::string store = sh.scratch / "matches.idem";
+    const auto appended = run_command({"append", store}, lines);
+    REQUIRE_MESSAGE(appended.exit_code == 0, appended.err);
+    const auto rows = run_command({"replay", store, IDEM_SCORE_PROJECTION});
+    CHECK(json_lines(rows.out).at(0).at("rows") != "0");
+    const auto result =
+        run_command({"converge", store, IDEM_SCORE_PROJECTION, "--schedules", "30"});
+    CHECK_MESSAGE(result.exit_code == 0, result.err << result.out);
+    const auto summary = json_lines(result.out).at(0);
+    CHECK(summary.at("order") == "commutative");
+    CHECK(summary.at("events") == "60");
+}
+
 TEST_CASE("what is asked wrongly is refused") {
     const shell sh;
     const auto definition = sh.file("counts.json", counts);
