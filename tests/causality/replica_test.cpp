@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -222,6 +224,89 @@ TEST_CASE("any order, repeats and cuts of three origins' events leave the same, 
         CHECK(idem::verify(store.path()).findings.empty());
     }
     CHECK(expected.size() == number + 4);
+}
+
+namespace {
+
+std::vector<idem::recorded_event> all_of(const idem::store& store) {
+    std::vector<idem::recorded_event> events;
+    store.read({}, [&](const idem::event_view& e) {
+        if (!e.stream().starts_with('$')) events.push_back(e.to_owned());
+    });
+    return events;
+}
+
+}  // namespace
+
+TEST_CASE("a store that was copied and written to goes on under an origin of its own") {
+    const scratch_folder folder;
+    {
+        idem::store store(folder / "s.idem");
+        REQUIRE(store.append(numbered_batch(1, 5)).accepted());
+    }
+    std::filesystem::copy(folder / "s.idem", folder / "copy.idem",
+                          std::filesystem::copy_options::recursive);
+    idem::store store(folder / "s.idem");
+    idem::store copy(folder / "copy.idem");
+    REQUIRE(store.append(numbered_batch(6, 3)).accepted());
+    REQUIRE(copy.append(numbered_batch(9, 3)).accepted());
+    const auto origin = store.at(1)->stamp.origin;
+    CHECK(store.at(8)->stamp.origin == origin);
+    CHECK(store.at(8)->stamp.counter == 8);
+    CHECK(copy.at(5)->stamp.origin == origin);
+    CHECK(copy.at(6)->stamp.origin != origin);
+    CHECK(copy.at(6)->stamp.counter == 1);
+    CHECK(copy.at(8)->stamp.counter == 3);
+    for (const auto& answer : store.replica().accept(all_of(copy))) {
+        CHECK(answer.outcome != accept_outcome::refused);
+    }
+    for (const auto& answer : copy.replica().accept(all_of(store))) {
+        CHECK(answer.outcome != accept_outcome::refused);
+    }
+    CHECK(ids_of(store).size() == 11);
+    CHECK(ids_of(copy).size() == 11);
+    CHECK(store.replica().frontier() == copy.replica().frontier());
+    CHECK(idem::verify(folder / "s.idem").findings.empty());
+}
+
+TEST_CASE(
+    "a store that was put back in its own file finds that out from what comes, and loses "
+    "nothing") {
+    const scratch_folder folder;
+    const auto bytes_of_backup = folder / "old";
+    {
+        idem::store store(folder / "s.idem");
+        REQUIRE(store.append(numbered_batch(1, 5)).accepted());
+    }
+    std::filesystem::copy_file(folder / "s.idem" / "data.mdb", bytes_of_backup);
+    std::vector<idem::recorded_event> before;
+    {
+        idem::store store(folder / "s.idem");
+        REQUIRE(store.append(numbered_batch(6, 3)).accepted());
+        before = all_of(store);
+    }
+    {
+        // Into the same file, as a program does that copies over it.
+        std::ifstream from(bytes_of_backup, std::ios::binary);
+        std::ofstream to(folder / "s.idem" / "data.mdb", std::ios::binary | std::ios::trunc);
+        to << from.rdbuf();
+    }
+    idem::store store(folder / "s.idem");
+    REQUIRE(store.append(numbered_batch(20, 2)).accepted());
+    const auto refused = store.replica().accept(before);
+    CHECK(refused[5].outcome == accept_outcome::refused);  // two histories
+    std::size_t forks = 0;
+    for (const auto& answer : store.replica().accept(before, {.keep_forks = true})) {
+        CHECK(answer.outcome != accept_outcome::refused);
+        if (answer.outcome == accept_outcome::forked) ++forks;
+    }
+    CHECK(forks == 2);
+    CHECK(ids_of(store).size() == 10);
+    const auto origin = store.at(1)->stamp.origin;
+    REQUIRE(store.append(numbered_event(30)).accepted());
+    CHECK(store.find(numbered_id(30))->stamp.origin != origin);
+    CHECK(store.find(numbered_id(30))->stamp.counter == 1);
+    CHECK(store.replica().frontier().counter_of(origin) == 8);
 }
 
 TEST_CASE("a reader waits until a copy has what a frontier covers") {

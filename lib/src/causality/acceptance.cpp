@@ -37,15 +37,14 @@ accepted_event refused(classification found, std::string reason) {
 }  // namespace
 
 known_history::known_history(const storage::transaction& txn, const index_view& known,
-                             const log_tables& tables, origin_tables rows, const uuid& own)
-    : txn_(txn), known_(known), tables_(tables), rows_(rows), own_(own) {
+                             const log_tables& tables, origin_tables rows, origin_entry own)
+    : txn_(txn), known_(known), tables_(tables), rows_(rows), own_(std::move(own)) {
     if (known.head() > 0) head_ = record_at(txn, tables, known.head()).stamp();
 }
 
 std::uint64_t known_history::counter_of(const uuid& origin) const {
-    if (origin == own_) return head_.counter;
     const auto row = rows_.origin(txn_, origin);
-    return row ? row->counter : 0;
+    return std::max(row ? row->counter : 0, own_.counter_of(origin, head_));
 }
 
 recorded_event known_history::at(std::uint64_t position) const {
@@ -62,7 +61,7 @@ std::vector<other_stamp> known_history::stamps_at(std::uint64_t position) const 
 
 bool known_history::others_are_beyond(const stamp& s) const {
     // The log's clock is that of its last record. Only who made that may have known of all.
-    if (s.origin != own_ && head_.counter > 0 && head_.clock > s.clock) return true;
+    if (!own_.is_own(s.origin) && head_.counter > 0 && head_.clock > s.clock) return true;
     for (const auto& [origin, row] : rows_.origins(txn_)) {
         if (origin != s.origin && row.clock > s.clock) return true;
     }
@@ -100,15 +99,22 @@ classification known_history::classify(const recorded_event& e) const {
 version_vector known_history::frontier() const {
     version_vector all;
     for (const auto& [origin, row] : rows_.origins(txn_)) all.include(dot{origin, row.counter});
-    all.include(dot{own_, head_.counter});
+    for (const auto& f : own_.former) all.include(dot{f.origin, f.counter});
+    all.include(dot{own_.current, counter_of(own_.current)});
     return all;
 }
 
 std::vector<origin_info> known_history::origins() const {
     std::vector<origin_info> all;
-    all.push_back({own_, head_.counter, head_.clock, true});
-    for (const auto& [origin, row] : rows_.origins(txn_)) {
-        if (origin != own_) all.push_back({origin, row.counter, row.clock, false});
+    all.push_back({own_.current, counter_of(own_.current), head_.clock, true});
+    const auto rows = rows_.origins(txn_);
+    for (const auto& f : own_.former) {
+        const auto row = rows.find(f.origin);
+        all.push_back(
+            {f.origin, counter_of(f.origin), row == rows.end() ? 0 : row->second.clock, true});
+    }
+    for (const auto& [origin, row] : rows) {
+        if (!own_.is_own(origin)) all.push_back({origin, row.counter, row.clock, false});
     }
     return all;
 }
@@ -194,6 +200,7 @@ accepted_event acceptance::sort_in(const sync::carried_event& carried, bool was_
 accepted_event acceptance::append(const sync::carried_event& carried, classification found,
                                   const std::vector<other_stamp>& stamps) {
     const recorded_event& e = carried.event;
+    copied_ = copied_ || e.stamp.origin == known_.own().current;
     const bool fork = e.stamp.counter <= counter_of(e.stamp.origin);
     places_.emplace(e.id, events_.size());
     events_.push_back(e);
@@ -221,6 +228,7 @@ accepted_event acceptance::note(const sync::carried_event& carried, classificati
             if (s.stamp.counter > counter + 1 && !was_parked) return park(carried, found);
             if (s.stamp.counter > counter + 1) continue;  // it comes again, when that is filled
             counters_[s.stamp.origin] = std::max(counter, s.stamp.counter);
+            copied_ = copied_ || s.stamp.origin == known_.own().current;
         }
         notes_.push_back(note_of_stamp(carried.event.id, s));
         noted.insert(s);

@@ -13,6 +13,7 @@
 #include "idem/limits.hpp"
 #include "idem/replica.hpp"
 #include "log/index.hpp"
+#include "log/own_origin.hpp"
 #include "log/record.hpp"
 
 namespace idem {
@@ -21,13 +22,15 @@ namespace idem {
 class known_history {
 public:
     known_history(const storage::transaction& txn, const index_view& known,
-                  const log_tables& tables, origin_tables rows, const uuid& own);
+                  const log_tables& tables, origin_tables rows, origin_entry own);
 
     std::uint64_t counter_of(const uuid& origin) const;
     classification classify(const recorded_event& e) const;
     version_vector frontier() const;
     std::vector<origin_info> origins() const;
 
+    const origin_entry& own() const noexcept { return own_; }
+    const stamp& head() const noexcept { return head_; }
     const origin_tables& rows() const noexcept { return rows_; }
     // All stamps of an event of the log.
     std::vector<other_stamp> stamps_at(std::uint64_t position) const;
@@ -41,7 +44,7 @@ private:
     const index_view& known_;
     const log_tables& tables_;
     const origin_tables rows_;
-    const uuid own_;
+    const origin_entry own_;
     stamp head_;  // of the last record, which is of this store; or none
 };
 
@@ -63,6 +66,10 @@ public:
 
     // What is to be appended; nullopt: nothing.
     std::optional<encoded_batch> batch(timestamp now) const;
+    // Something came that was made under this store's origin, and not here: it has been copied or
+    // put back. The store needs a new origin before it takes that in; nothing is to be appended.
+    bool is_copied() const noexcept { return copied_; }
+
     // The events of the batch that came from elsewhere are its first.
     const std::vector<recorded_event>& events() const noexcept { return events_; }
     // Of an event that is appended.
@@ -91,6 +98,7 @@ private:
     std::vector<event> notes_;
     std::set<uuid> moved_;  // origins of which something may wait no longer
     std::uint64_t parked_ = 0;
+    bool copied_ = false;
 };
 
 }  // namespace idem

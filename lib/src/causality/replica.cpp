@@ -5,6 +5,8 @@
 #include "causality/acceptance.hpp"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "log/catalog.hpp"
+#include "log/own_origin.hpp"
 #include "log/reader.hpp"
 #include "schema/registry.hpp"
 #include "storage/storage.hpp"
@@ -12,15 +14,22 @@
 namespace idem {
 namespace {
 
+origin_entry own_origin(storage::environment& env, const storage::transaction& txn,
+                        const uuid& created_with) {
+    return read_origin(txn, env.find_table(catalog_name).value(), created_with);
+}
+
 // Reads what is known now.
 template <class Read>
-auto read_history(const event_source& source, const uuid& own, Read&& read) {
+auto read_history(const event_source& source, const uuid& created_with, Read&& read) {
     source.env->check_files();
     source.tables.subjects->find_table();
     const origin_tables rows(*source.env);
     const storage::read_transaction txn(*source.env);
     const index_view known(txn, source.tables);
-    return read(known_history(txn, known, source.tables, rows, own), txn);
+    return read(
+        known_history(txn, known, source.tables, rows, own_origin(*source.env, txn, created_with)),
+        txn);
 }
 
 // Why a schema or a rule of append rejects it; nullopt: none does. It is stored as it came, for
@@ -75,25 +84,25 @@ std::string_view to_string(accept_outcome value) noexcept {
 }
 
 classification replica::impl::classify(const recorded_event& e) const {
-    return read_history(source_, origin_, [&](const known_history& history, const auto&) {
+    return read_history(source_, created_with_, [&](const known_history& history, const auto&) {
         return history.classify(e);
     });
 }
 
 version_vector replica::impl::frontier() const {
-    return read_history(source_, origin_, [](const known_history& history, const auto&) {
+    return read_history(source_, created_with_, [](const known_history& history, const auto&) {
         return history.frontier();
     });
 }
 
 std::vector<origin_info> replica::impl::origins() const {
-    return read_history(source_, origin_, [](const known_history& history, const auto&) {
+    return read_history(source_, created_with_, [](const known_history& history, const auto&) {
         return history.origins();
     });
 }
 
 std::vector<parked_event> replica::impl::parked() const {
-    return read_history(source_, origin_, [](const known_history& history, const auto& txn) {
+    return read_history(source_, created_with_, [](const known_history& history, const auto& txn) {
         std::vector<parked_event> all;
         for (const auto& [key, bytes] : history.rows().all_parked(txn)) {
             const auto carried = sync::decode_events(bytes);
@@ -126,9 +135,10 @@ std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_
     for (;;) {
         const auto known = source_.schemas->get_with_position();
         std::vector<recorded_event> appended;
+        bool is_renewed = false;
         const plan_append plan = [&](const open_log& log) -> std::optional<planned_append> {
             const known_history history(log.txn, log.known, source_.tables, origin_tables(log.txn),
-                                        origin_);
+                                        own_origin(*source_.env, log.txn, created_with_));
             acceptance batch(
                 history, log.txn,
                 [&](const event& e) { return idem::fault_of(known, e, reserved_); },
@@ -138,6 +148,12 @@ std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_
             } else {
                 answers.clear();
                 for (const auto& e : given) answers.push_back(batch.take(e));
+            }
+            if (batch.is_copied()) {
+                renew_origin(log.txn, source_.env->find_table(catalog_name).value(), history.head(),
+                             created_with_);
+                is_renewed = true;
+                return std::nullopt;
             }
             more = batch.is_full();
             appended = batch.events();
@@ -152,6 +168,10 @@ std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_
         } catch (const stream_has_grown&) {
             more = was_more;
             continue;  // a schema was registered meanwhile, which may concern the batch
+        }
+        if (is_renewed) {
+            more = was_more;
+            continue;
         }
         if (result.rejection) {
             // Its data was erased here: it takes its place without.

@@ -23,7 +23,7 @@ public:
          append_payloads::check_reserved reserved)
         : source_(std::move(source)),
           writer_(writer),
-          origin_(origin),
+          created_with_(origin),
           clock_(std::move(clock)),
           reserved_(std::move(reserved)) {}
 
@@ -38,7 +38,7 @@ public:
 private:
     const event_source source_;
     appender& writer_;
-    const uuid origin_;
+    const uuid created_with_;
     const wall_clock clock_;
     const append_payloads::check_reserved reserved_;
 };

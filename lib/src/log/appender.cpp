@@ -7,7 +7,9 @@
 
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "log/catalog.hpp"
 #include "log/order_index.hpp"
+#include "log/own_origin.hpp"
 #include "log/upkeep.hpp"
 
 namespace idem {
@@ -42,7 +44,7 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
                    derive_events derive)
     : env_(std::move(env)),
       tables_(tables),
-      origin_(origin),
+      created_with_(origin),
       observers_(std::move(observers)),
       row_(std::move(row)),
       clock_(std::move(clock)),
@@ -149,6 +151,7 @@ void appender::commit(const group& requests) {
     bool is_step = true;  // of the index of tags, which a store of an older idem lacks
     while (is_step) is_step = !commit_once(requests);
     for (auto* observer : observers_) observer->committed();
+    if (!file_) file_ = env_->identity();
     subjects_.committed();
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;
@@ -166,6 +169,7 @@ bool appender::commit_once(const group& requests) {
                   index_tags(*env_, txn, tables_, log.known);
         if (is_step) return;
         tags_given_up_ = !log.known.knows_tags();
+        begin_origin(log);
         heads_.begin(log.head.position);
         subjects_.begin();
         for (auto* observer : observers_) observer->begin(txn);
@@ -176,6 +180,17 @@ bool appender::commit_once(const group& requests) {
         subjects_.finish(txn);
     });
     return !is_step;
+}
+
+// What is appended bears the store's current origin, which is another one where the store was
+// copied or put back since it was written last.
+void appender::begin_origin(open_log& log) {
+    const storage::table catalog = log.txn.open_table(catalog_name);
+    const stamp last{log.head.clock, log.head.origin, log.head.counter};
+    if (!file_) check_file(log.txn, catalog, last, env_->identity(), created_with_);
+    const auto origin = read_origin(log.txn, catalog, created_with_);
+    log.head.counter = origin.counter_of(origin.current, last);
+    log.head.origin = origin.current;
 }
 
 void appender::check_guard(const open_log& log, const append_guard& guard) {
@@ -320,7 +335,7 @@ void appender::place(encoded_batch& batch, const decision& d, log_head& head) co
         check_drift(head.clock, now);
         // A note of this store is no part of the set of events, and is not counted.
         if (batch.stream(i) != local_stream) ++head.counter;
-        batch.place(i, given.position, given.revision, {head.clock, origin_, head.counter});
+        batch.place(i, given.position, given.revision, {head.clock, head.origin, head.counter});
     }
 }
 

@@ -125,11 +125,13 @@ private:
     void write_batch(open_log& log, request& r);
     void refuse_erased(open_log& log, const request& r, decision& d);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
+    void begin_origin(open_log& log);
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
 
     std::shared_ptr<storage::environment> env_;
     const log_tables tables_;
-    const uuid origin_;
+    const uuid created_with_;                     // the store's first origin
+    std::optional<storage::file_identity> file_;  // that was checked
     const std::vector<append_observer*> observers_;
     const read_row row_;
     const wall_clock clock_;
