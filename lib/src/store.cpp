@@ -57,9 +57,10 @@ public:
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
-          clock(options.clock),
+          clock(options.clock, options.drift_max),
           rules(clock),
-          writer(env, tables, info.origin, {&projections, &reserved, &origins}, read_inline_row(), clock,
+          writer(env, tables, info.origin, {&projections, &reserved, &origins}, read_inline_row(),
+                 clock,
                  [this](const open_log& log, std::span<const event_view> fresh) {
                      return rules.derive(log, fresh);
                  }),

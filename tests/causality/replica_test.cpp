@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "idem/error.hpp"
-#include "idem/limits.hpp"
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
 #include "sample_events.hpp"
@@ -161,7 +160,7 @@ TEST_CASE("a stamp beyond the bound of drift is refused where it comes in and wh
     const auto ms_of_2020 = clock_of_2020 >> 16;
     const auto now_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
-    const auto ahead = now_ms - ms_of_2020 + idem::limits::clock_drift_ms_max;
+    const auto ahead = now_ms - ms_of_2020 + 3'600'000;
     const auto refused = accept_one(store, made(1, origin_a, 1, ahead + 1));
     CHECK(refused.outcome == accept_outcome::refused);
     CHECK(refused.reason.find("ahead") != std::string::npos);
@@ -307,6 +306,28 @@ TEST_CASE(
     CHECK(store.find(numbered_id(30))->stamp.origin != origin);
     CHECK(store.find(numbered_id(30))->stamp.counter == 1);
     CHECK(store.replica().frontier().counter_of(origin) == 8);
+}
+
+TEST_CASE("an effect of another store is due there alone, and an accepted event makes none") {
+    const scratch_folder folder;
+    idem::store here(folder / "here.idem");
+    idem::store there(folder / "there.idem");
+    const idem::effect_rule mail{
+        "mail", {"Happened"}, [](const idem::event_view&, idem::effect_sink& sink) {
+            sink.declare({.name = "mail"});
+        }};
+    here.run(mail);
+    there.run(mail);
+    REQUIRE(here.append(numbered_event(1)).accepted());
+    REQUIRE(here.effects().stats().due == 1);
+    std::vector<idem::recorded_event> events;
+    here.read({}, [&](const idem::event_view& e) { events.push_back(e.to_owned()); });
+    for (const auto& answer : there.replica().accept(events)) {
+        CHECK(answer.outcome == accept_outcome::appended);
+    }
+    CHECK(there.effects().stats().due == 0);
+    CHECK(here.effects().stats().due == 1);
+    CHECK(idem::verify(folder / "there.idem").findings.empty());
 }
 
 TEST_CASE("a reader waits until a copy has what a frontier covers") {

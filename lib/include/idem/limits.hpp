@@ -24,8 +24,6 @@ inline constexpr std::size_t row_key_bytes_max = 500;       // of an encoded pro
 inline constexpr std::size_t row_bytes_max = 1 << 20;       // of an encoded projection row
 inline constexpr std::size_t rows_per_event_max = 10'000;   // that one event may touch
 inline constexpr std::uint64_t checkpoint_bytes_max = 64 << 20;  // of keys and rows
-// Milliseconds that a stamp may be ahead of the clock of the machine that makes or receives it.
-inline constexpr std::uint64_t clock_drift_ms_max = 60 * 60 * 1000;
 inline constexpr std::size_t accepted_max = 4096;           // events of one accept()
 inline constexpr std::size_t parked_max = 10'000;            // events that wait for a gap
 inline constexpr std::size_t context_bytes_max = 64 << 10;       // of a version vector as text

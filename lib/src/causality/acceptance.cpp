@@ -120,8 +120,8 @@ std::vector<origin_info> known_history::origins() const {
 }
 
 acceptance::acceptance(const known_history& known, storage::write_transaction& txn,
-                       check_event check, std::uint64_t now_ms, const accept_options& options)
-    : known_(known), txn_(txn), check_(std::move(check)), now_ms_(now_ms), options_(options) {
+                       check_event check, const wall_clock& clock, const accept_options& options)
+    : known_(known), txn_(txn), check_(std::move(check)), clock_(clock), options_(options) {
     parked_ = known.rows().parked_count(txn);
 }
 
@@ -142,11 +142,11 @@ std::optional<std::string> acceptance::fault_of(const sync::carried_event& carri
         if (s.clock == 0 || s.counter == 0 || s.origin.is_nil()) {
             return "it has no stamp; events without one are for append";
         }
-        if ((s.clock >> 16) > now_ms_ + limits::clock_drift_ms_max) {
+        if ((s.clock >> 16) > clock_.now_ms() + clock_.drift_max_ms()) {
             return fmt::format(
                 "its stamp is {} ms ahead of this machine's clock, over the limit of {}: set the "
                 "clocks right, here or where it was made",
-                (s.clock >> 16) - now_ms_, limits::clock_drift_ms_max);
+                (s.clock >> 16) - clock_.now_ms(), clock_.drift_max_ms());
         }
     }
     if (e.stream == local_stream) return "the stream $local holds notes of one store alone";

@@ -55,7 +55,7 @@ public:
     static constexpr std::size_t stamps_max = 1024;  // of one event
     using check_event = std::function<std::optional<std::string>(const event& e)>;
     acceptance(const known_history& known, storage::write_transaction& txn, check_event check,
-               std::uint64_t now_ms, const accept_options& options);
+               const wall_clock& clock, const accept_options& options);
 
     accepted_event take(const sync::carried_event& carried);
     void take_up_parked();
@@ -89,7 +89,7 @@ private:
     const known_history& known_;
     storage::write_transaction& txn_;
     const check_event check_;
-    const std::uint64_t now_ms_;
+    const wall_clock& clock_;
     const accept_options options_;
     std::map<uuid, std::uint64_t> counters_;  // as this batch has moved them on
     std::map<uuid, std::size_t> places_;      // of ids in this batch

@@ -141,8 +141,8 @@ std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_
                                         own_origin(*source_.env, log.txn, created_with_));
             acceptance batch(
                 history, log.txn,
-                [&](const event& e) { return idem::fault_of(known, e, reserved_); },
-                clock_.now_ms(), options);
+                [&](const event& e) { return idem::fault_of(known, e, reserved_); }, clock_,
+                options);
             if (more) {
                 batch.take_up_parked();
             } else {

@@ -9,7 +9,6 @@
 #include "idem/limits.hpp"
 #include "log/catalog.hpp"
 #include "log/order_index.hpp"
-#include "log/own_origin.hpp"
 #include "log/upkeep.hpp"
 
 namespace idem {
@@ -22,12 +21,14 @@ std::uint64_t physical_time(const wall_clock& clock) {
 }
 
 // Throws where the log is so far ahead that its stamps would lead every other store astray.
-void check_drift(std::uint64_t clock, std::uint64_t now) {
-    if ((clock >> 16) <= (now >> 16) + limits::clock_drift_ms_max) return;
+void check_drift(std::uint64_t stamp, std::uint64_t now, const wall_clock& clock) {
+    const std::uint64_t ahead = stamp > now ? (stamp - now) >> 16 : 0;
+    if (ahead <= clock.drift_max_ms()) return;
     throw error(errc::clock_drift,
                 fmt::format("the log's clock is {} ms ahead of this machine's, over the limit of "
-                            "{}: set the machine's clock right, or wait",
-                            (clock >> 16) - (now >> 16), limits::clock_drift_ms_max));
+                            "{}: set the machine's clock right, or open the store with a larger "
+                            "drift_max",
+                            ahead, clock.drift_max_ms()));
 }
 
 std::vector<event_view> views_of(const encoded_batch& batch, const decision& d) {
@@ -188,9 +189,9 @@ void appender::begin_origin(open_log& log) {
     const storage::table catalog = log.txn.open_table(catalog_name);
     const stamp last{log.head.clock, log.head.origin, log.head.counter};
     if (!file_) check_file(log.txn, catalog, last, env_->identity(), created_with_);
-    const auto origin = read_origin(log.txn, catalog, created_with_);
-    log.head.counter = origin.counter_of(origin.current, last);
-    log.head.origin = origin.current;
+    log.own = read_origin(log.txn, catalog, created_with_);
+    log.head.counter = log.own.counter_of(log.own.current, last);
+    log.head.origin = log.own.current;
 }
 
 void appender::check_guard(const open_log& log, const append_guard& guard) {
@@ -332,7 +333,7 @@ void appender::place(encoded_batch& batch, const decision& d, log_head& head) co
             continue;
         }
         head.clock = std::max(now, head.clock + 1);
-        check_drift(head.clock, now);
+        check_drift(head.clock, now, clock_);
         // A note of this store is no part of the set of events, and is not counted.
         if (batch.stream(i) != local_stream) ++head.counter;
         batch.place(i, given.position, given.revision, {head.clock, head.origin, head.counter});

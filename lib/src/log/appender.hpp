@@ -19,6 +19,7 @@
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
 #include "log/decide.hpp"
+#include "log/own_origin.hpp"
 #include "log/record.hpp"
 #include "log/subject_writer.hpp"
 #include "storage/file_watch.hpp"
@@ -31,6 +32,7 @@ struct open_log {
     storage::write_transaction& txn;
     log_head head;
     index_view known;
+    origin_entry own = {};  // origins under which this store has written
 };
 
 // Takes part in the commits of appends. Called by one thread at a time, within the write
