@@ -117,6 +117,9 @@ private:
     std::vector<std::unique_ptr<tailed_table>> tailed_;  // as many, null where there is no tail
 };
 
+// Whether nothing follows here from an event of the fold's stream.
+bool is_work_elsewhere(const reserved_fold& fold, const event_view& e, const origin_entry& own);
+
 // The rows of a fold without a tail as they are now, made anew where they are missing or another
 // version of the fold has left them.
 reserved_rows open_reserved(const open_log& log, const reserved_fold& fold);
