@@ -47,6 +47,7 @@ void declare_converge_command(command_builder& to);
 void declare_schema_commands(command_builder& to);
 void declare_consumer_commands(command_builder& to);
 void declare_key_commands(command_builder& to);
+void declare_replica_commands(command_builder& to);
 void declare_store_commands(command_builder& to);
 void declare_effect_commands(command_builder& to);
 

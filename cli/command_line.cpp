@@ -91,6 +91,7 @@ command_line::command_line(session& s) : session_(s) {
     declare_saga_commands(to);
     declare_consumer_commands(to);
     declare_key_commands(to);
+    declare_replica_commands(to);
     declare_store_commands(to);
     declare_effect_commands(to);
 }

@@ -14,7 +14,7 @@ int run(const export_options& options, session& s) {
     const query select = to_query(options.select);
     const auto left_out = write_cloudevents(open_to_read(options.store), select,
                                             options.raw ? data_form::stored : data_form::json,
-                                            s.out, options.with_data);
+                                            s.out, options.with_data, false);
     if (left_out > 0) {
         s.out.flush();
         s.tell(

@@ -30,6 +30,24 @@ bool blank(std::string_view line) {
     return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
+// Why a line is no event; empty where `parse` takes it.
+template <class Parse>
+std::string fault_of(const line_reader::line& line, Parse&& parse) {
+    if (line.too_long) {
+        return fmt::format(
+            "the line is longer than {} bytes, the limit; keep large content "
+            "elsewhere and append a reference to it",
+            line_reader::line_bytes_max);
+    }
+    try {
+        parse();
+    } catch (const error& e) {
+        if (e.code() != errc::invalid_input) throw;
+        return e.what();
+    }
+    return {};
+}
+
 }  // namespace
 
 input_file::input_file(const std::string& name)
@@ -149,18 +167,20 @@ void line_faults::finish() {
 }
 
 parsed_line parse_line(const input_file& file, const line_reader::line& line) {
-    if (line.too_long) {
-        return {{},
-                fmt::format("the line is longer than {} bytes, the limit; keep large content "
-                            "elsewhere and append a reference to it",
-                            line_reader::line_bytes_max)};
-    }
-    try {
-        return {placed_event{parse_cloudevent(line.text), &file.name(), line.number}, {}};
-    } catch (const error& e) {
-        if (e.code() != errc::invalid_input) throw;
-        return {{}, e.what()};
-    }
+    parsed_line parsed;
+    parsed.fault = fault_of(line, [&] {
+        parsed.event = placed_event{parse_cloudevent(line.text), &file.name(), line.number};
+    });
+    return parsed;
+}
+
+std::optional<recorded_event> read_recorded_event(const input_file& file,
+                                                  const line_reader::line& line,
+                                                  line_faults& faults) {
+    std::optional<recorded_event> e;
+    const std::string fault = fault_of(line, [&] { e = parse_recorded_cloudevent(line.text); });
+    if (!e) faults.add(file.name(), line.number, fault);
+    return e;
 }
 
 std::optional<placed_event> read_event(const input_file& file, const line_reader::line& line,

@@ -110,6 +110,11 @@ parsed_line parse_line(const input_file& file, const line_reader::line& line);
 std::optional<placed_event> read_event(const input_file& file, const line_reader::line& line,
                                        line_faults& faults);
 
+// Likewise an event of another store, which brings its stamp.
+std::optional<recorded_event> read_recorded_event(const input_file& file,
+                                                  const line_reader::line& line,
+                                                  line_faults& faults);
+
 // All events of the input as one batch, which is everything or nothing, so one bad line refuses the
 // whole. Throws invalid_input where it is larger than a batch may be.
 std::vector<placed_event> read_batch(const std::vector<input_file>& files, line_faults& faults);

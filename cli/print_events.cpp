@@ -23,7 +23,7 @@ bool is_text(std::string_view bytes) {
 }  // namespace
 
 std::uint64_t write_cloudevents(const store& from, query select, data_form form, output& out,
-                                bool with_data) {
+                                bool with_data, bool local_notes) {
     constexpr std::size_t chunk_bytes = 1 << 20;
     constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
     std::string lines;
@@ -47,15 +47,19 @@ std::uint64_t write_cloudevents(const store& from, query select, data_form form,
     while (select.limit > 0) {
         bool more = false;
         std::uint64_t events = 0;
+        std::uint64_t seen = 0;
         const std::uint64_t covered = from.read(select, [&](const event_view& e) {
-            print(e);
-            ++events;
+            ++seen;
+            if (local_notes || e.stream() != "$local") {
+                print(e);
+                ++events;
+            }
             more = lines.size() >= chunk_bytes;
             return !more;
         });
         out.write(lines);
         lines.clear();
-        if (!more) break;
+        if (!more && (seen < select.limit || events == seen)) break;
         if (select.limit != unlimited) select.limit -= events;
         if (select.direction == direction::backwards) {
             if (covered <= select.from) break;

@@ -18,9 +18,10 @@ enum class data_form : std::uint8_t {
 
 // Writes the events selected as CloudEvents lines. They are gathered within the store's short read
 // transactions and written between them, however slowly the reader takes them.
+// Without `local_notes` those of the stream $local are left out: they tell of this store alone.
 // Returns how many were printed without their data, for they are of data subjects.
 std::uint64_t write_cloudevents(const store& from, query select, data_form form, output& out,
-                                bool with_data = true);
+                                bool with_data = true, bool local_notes = true);
 
 // The data of an event as JSON, where a schema of the store tells how it is read. One thread.
 class data_printer {

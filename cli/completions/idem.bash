@@ -26,6 +26,10 @@ _idem_options() {
         ingest) echo "--after" ;;
         once) echo "--owner --operation --key --request --leave-out --result --reject --keep --horizon" ;;
         keys) echo "--state --owner --operation --limit --key --reason --result --result-bytes-max --all" ;;
+        accept) echo "--keep-forks" ;;
+        classify) ;;
+        parked) ;;
+        frontier) echo "--wait --timeout" ;;
         verify) ;;
         stats) ;;
         backup) echo "--with-keys" ;;
@@ -38,8 +42,8 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild converge diff \
-bisect checkpoint projection schema effects sagas consumers ingest once keys verify stats backup subjects \
-erase restore"
+bisect checkpoint projection schema effects sagas consumers ingest once keys accept classify parked \
+frontier verify stats backup subjects erase restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do

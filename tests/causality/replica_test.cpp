@@ -179,6 +179,46 @@ TEST_CASE("a stamp beyond the bound of drift is refused where it comes in and wh
     CHECK(store.append(numbered_event(71)).accepted());
 }
 
+TEST_CASE("what has waited while its subject was erased comes in without its data") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    auto second = nth_of_a(2);
+    second.data_subject = "ann";
+    REQUIRE(accept_one(store, second).outcome == accept_outcome::parked);
+    store.erase_subject("ann");
+    CHECK(accept_one(store, nth_of_a(1)).outcome == accept_outcome::appended);
+    CHECK(store.replica().parked().empty());
+    const auto kept = store.find(second.id);
+    REQUIRE(kept);
+    CHECK(kept->erased);
+    CHECK(kept->data.empty());
+    CHECK(idem::verify(store.path()).findings.empty());
+}
+
+TEST_CASE("what waits may be more than one batch holds") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    constexpr std::uint64_t events = 80;  // of a megabyte, nearly
+    for (std::uint64_t counter = 2; counter <= events; ++counter) {
+        auto e = nth_of_a(counter);
+        e.data = '"' + std::string(idem::limits::event_bytes_max - 4096, 'x') + '"';
+        REQUIRE(accept_one(store, e).outcome == accept_outcome::parked);
+    }
+    CHECK(accept_one(store, nth_of_a(1)).outcome == accept_outcome::appended);
+    CHECK(store.replica().parked().empty());
+    CHECK(store.replica().frontier().counter_of(origin_a) == events);
+}
+
+TEST_CASE("an event that comes before the one it waits for, in one batch, is appended") {
+    const scratch_folder folder;
+    idem::store store(folder / "s.idem");
+    const std::vector turned{nth_of_a(2), nth_of_a(1)};
+    for (const auto& answer : store.replica().accept(turned)) {
+        CHECK(answer.outcome == accept_outcome::appended);
+        CHECK(answer.position != 0);
+    }
+}
+
 TEST_CASE("any order, repeats and cuts of three origins' events leave the same, and none waits") {
     const auto seed = std::random_device()();
     CAPTURE(seed);

@@ -192,10 +192,11 @@ TEST_CASE("all streams are listed, however many") {
 TEST_CASE("stats tells what the store holds") {
     const filled_store store;
     const auto stats = json_lines(run_command({"stats", store.path}).out).at(0);
-    CHECK(names_of(stats) ==
-          std::vector<std::string>{"created", "events", "file_bytes", "format_version", "id",
-                                   "key_bytes", "keys", "map_bytes", "oldest_reader_lag", "path",
-                                   "reader_slots", "readers", "streams", "tables", "used_bytes"});
+    CHECK(names_of(stats) == std::vector<std::string>{"created", "events", "file_bytes",
+                                                      "format_version", "id", "key_bytes", "keys",
+                                                      "map_bytes", "oldest_reader_lag", "origins",
+                                                      "path", "reader_slots", "readers", "streams",
+                                                      "tables", "used_bytes"});
     CHECK(stats.at("events") == "6");
     CHECK(stats.at("streams") == "2");
     CHECK(stats.at("tables").find("\"log\"") != std::string::npos);

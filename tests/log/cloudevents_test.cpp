@@ -152,3 +152,29 @@ TEST_CASE("any bytes are either an event or an error") {
         }
     }));
 }
+
+TEST_CASE("an event of another store brings its stamp") {
+    const auto stamp_of = [](const std::string& rest) {
+        return idem::parse_recorded_cloudevent("{" + least + rest + "}").stamp;
+    };
+    const std::string origin = "0a000000-0000-4000-8000-000000000000";
+    const std::string named = R"(,"origin":")" + origin + '"';
+    const auto read = stamp_of(R"(,"clock":18446744073709551615,"counter":"3")" + named);
+    CHECK(read == idem::stamp{18446744073709551615U, *idem::uuid::parse(origin), 3});
+    idem::recorded_event e;
+    e.stream = "s";
+    e.type = "t";
+    e.time = idem::timestamp();
+    e.stamp = read;
+    CHECK(idem::parse_recorded_cloudevent(idem::to_cloudevent(e)) == e);
+    for (const std::string& bad :
+         {named, named + R"(,"clock":1)", std::string(R"(,"clock":1,"counter":1)"),
+          named + R"(,"clock":0,"counter":1)", named + R"(,"clock":1.5,"counter":1)",
+          named + R"(,"clock":18446744073709551616,"counter":1)",
+          std::string(R"(,"clock":1,"counter":1,"origin":"x")"),
+          named + R"(,"clock":[1],"counter":1)"}) {
+        CAPTURE(bad);
+        CHECK_THROWS_AS(stamp_of(bad), const idem::error&);
+        CHECK_NOTHROW(idem::parse_cloudevent("{" + least + bad + "}"));
+    }
+}

@@ -20,8 +20,10 @@
 //                       correlation_id, causation_id
 //   datasubject         data_subject
 //   erased, sealed      true: the data was erased, or is not here, and there is none
-//   position, revision, clock, origin, counter
-//                       written, and ignored when read: the store assigns them
+//   position, revision  written, and ignored when read: the store assigns them
+//   clock, origin, counter
+//                       the stamp: written, and read where events of other stores are taken in;
+//                       ignored where events are appended, which get one of the store
 //   any other           metadata; strings, numbers and booleans, as their text
 #pragma once
 
@@ -35,6 +37,12 @@ namespace idem {
 
 // Throws invalid_input naming the attribute, or the byte where the JSON ends to be well-formed.
 event parse_cloudevent(std::string_view line);
+
+// An event of another store, with the stamp that this one printed: its clock and counter are whole
+// numbers from 1, or text of the same, and its origin is a UUID. A schema version that is not
+// stated is 1, for this store is not to choose one. Throws as parse_cloudevent(); invalid_input,
+// too, where the stamp is missing or is none.
+recorded_event parse_recorded_cloudevent(std::string_view line);
 
 // One line without its end. Reads back as the same event. `json`: the data as JSON where it is not
 // of a JSON content type, as schema_set::to_json() tells it; printed instead of base64.

@@ -29,6 +29,15 @@ bool is_stamp(const std::vector<other_stamp>& known, const stamp& s) {
                        [&](const other_stamp& other) { return other.stamp == s; });
 }
 
+// About what its record takes.
+std::size_t bytes_of(const event& e) {
+    std::size_t bytes = 256 + e.stream.size() + e.type.size() + e.content_type.size() +
+                        e.data.size() + e.data_subject.size();
+    for (const auto& tag : e.tags) bytes += tag.size();
+    for (const auto& [key, value] : e.metadata) bytes += key.size() + value.size();
+    return bytes;
+}
+
 accepted_event refused(classification found, std::string reason) {
     return {
         .outcome = accept_outcome::refused, .found = std::move(found), .reason = std::move(reason)};
@@ -120,8 +129,14 @@ std::vector<origin_info> known_history::origins() const {
 }
 
 acceptance::acceptance(const known_history& known, storage::write_transaction& txn,
-                       check_event check, const wall_clock& clock, const accept_options& options)
-    : known_(known), txn_(txn), check_(std::move(check)), clock_(clock), options_(options) {
+                       check_event check, const wall_clock& clock, const accept_options& options,
+                       const std::set<uuid>& erased)
+    : known_(known),
+      txn_(txn),
+      check_(std::move(check)),
+      clock_(clock),
+      options_(options),
+      erased_(erased) {
     parked_ = known.rows().parked_count(txn);
 }
 
@@ -204,6 +219,11 @@ accepted_event acceptance::append(const sync::carried_event& carried, classifica
     const bool fork = e.stamp.counter <= counter_of(e.stamp.origin);
     places_.emplace(e.id, events_.size());
     events_.push_back(e);
+    if (erased_.contains(e.id)) {
+        events_.back().data.clear();
+        events_.back().erased = true;
+    }
+    bytes_ += bytes_of(events_.back());
     noted_[e.id].insert(stamps.front());
     if (!fork) counters_[e.stamp.origin] = e.stamp.counter;
     if (stamps.size() > 1) note(carried, found, {stamps.begin() + 1, stamps.end()}, true);

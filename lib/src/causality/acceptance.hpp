@@ -54,14 +54,18 @@ class acceptance {
 public:
     static constexpr std::size_t stamps_max = 1024;  // of one event
     using check_event = std::function<std::optional<std::string>(const event& e)>;
+    // Those in `erased` are appended without their data: it was erased here before they came.
     acceptance(const known_history& known, storage::write_transaction& txn, check_event check,
-               const wall_clock& clock, const accept_options& options);
+               const wall_clock& clock, const accept_options& options,
+               const std::set<uuid>& erased);
 
     accepted_event take(const sync::carried_event& carried);
     void take_up_parked();
-    // There are as many events as a batch may have; what waits goes on waiting.
+    // There are as many events, or bytes, as a batch may have; what waits goes on waiting. The
+    // other half of the bytes is for one more, and for what the encoding adds.
     bool is_full() const noexcept {
-        return events_.size() + notes_.size() + 2 * stamps_max > limits::batch_events_max;
+        return bytes_ > limits::batch_bytes_max / 2 ||
+               events_.size() + notes_.size() + 2 * stamps_max > limits::batch_events_max;
     }
 
     // What is to be appended; nullopt: nothing.
@@ -91,6 +95,7 @@ private:
     const check_event check_;
     const wall_clock& clock_;
     const accept_options options_;
+    const std::set<uuid>& erased_;
     std::map<uuid, std::uint64_t> counters_;  // as this batch has moved them on
     std::map<uuid, std::size_t> places_;      // of ids in this batch
     std::map<uuid, std::set<other_stamp>> noted_;
@@ -98,6 +103,7 @@ private:
     std::vector<event> notes_;
     std::set<uuid> moved_;  // origins of which something may wait no longer
     std::uint64_t parked_ = 0;
+    std::size_t bytes_ = 0;  // of events_
     bool copied_ = false;
 };
 

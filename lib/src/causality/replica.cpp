@@ -1,6 +1,8 @@
 #include "causality/replica.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "causality/acceptance.hpp"
 #include "idem/error.hpp"
@@ -129,7 +131,7 @@ bool replica::impl::wait_for(const version_vector& wanted,
 
 std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_event> events,
                                                   const accept_options& options) {
-    std::vector<sync::carried_event> given(events.begin(), events.end());
+    std::set<uuid> erased;  // of those that come, or have waited
     std::vector<accepted_event> answers;
     bool more = false;  // waits still, for the batch was full
     for (;;) {
@@ -142,12 +144,12 @@ std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_
             acceptance batch(
                 history, log.txn,
                 [&](const event& e) { return idem::fault_of(known, e, reserved_); }, clock_,
-                options);
+                options, erased);
             if (more) {
                 batch.take_up_parked();
             } else {
                 answers.clear();
-                for (const auto& e : given) answers.push_back(batch.take(e));
+                for (const auto& e : events) answers.push_back(batch.take(e));
             }
             if (batch.is_copied()) {
                 renew_origin(log.txn, source_.env->find_table(catalog_name).value(), history.head(),
@@ -176,23 +178,23 @@ std::vector<accepted_event> replica::impl::accept(std::span<const sync::carried_
         if (result.rejection) {
             // Its data was erased here: it takes its place without.
             if (result.rejection->outcome != outcome::erased ||
-                result.rejection->index >= appended.size()) {
+                result.rejection->index >= appended.size() ||
+                !erased.insert(appended[result.rejection->index].id).second) {
                 throw error(errc::invalid_input, result.rejection->message());
-            }
-            const uuid id = appended[result.rejection->index].id;
-            for (auto& carried : given) {
-                if (carried.event.id != id) continue;
-                carried.event.data.clear();
-                carried.event.erased = true;
             }
             more = was_more;
             continue;
         }
         std::map<uuid, std::uint64_t> positions;
         for (const receipt& r : result.receipts) positions[r.id] = r.position;
-        for (std::size_t i = 0; i < given.size(); ++i) {
-            const auto found = positions.find(given[i].event.id);
-            if (found != positions.end()) answers[i].position = found->second;
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            const auto found = positions.find(events[i].event.id);
+            if (found == positions.end()) continue;
+            answers[i].position = found->second;
+            // What it waited for came behind it in this batch.
+            if (answers[i].outcome == accept_outcome::parked) {
+                answers[i].outcome = accept_outcome::appended;
+            }
         }
         if (!more) return answers;
     }
