@@ -52,10 +52,11 @@ recorded_event known_history::at(std::uint64_t position) const {
     return shown_at(txn_, tables_, position);
 }
 
-std::vector<other_stamp> known_history::stamps_at(std::uint64_t position) const {
-    const event_view e = record_at(txn_, tables_, position);
+std::vector<other_stamp> stamps_at(const storage::transaction& txn, const log_tables& tables,
+                                   const origin_tables& rows, std::uint64_t position) {
+    const event_view e = record_at(txn, tables, position);
     content_hasher hasher;
-    std::vector<other_stamp> stamps = rows_.stamps(txn_, position);
+    std::vector<other_stamp> stamps = rows.stamps(txn, position);
     stamps.insert(stamps.begin(), {e.stamp(), hasher.of(e)});
     return stamps;
 }
@@ -162,20 +163,24 @@ accepted_event acceptance::sort_in(const sync::carried_event& carried, bool was_
         if (const auto field = first_difference(events_[*place], carried.event)) {
             found.is = causal_class::equivocation;
             found.field = *field;
-            return refused(found, "its id came with other content before: " + found.field);
+            return refuse_conflict(carried, found,
+                                   "its id came with other content before: " + found.field);
         }
         return note(carried, found, stamps, was_parked);
     }
     if (found.position != 0) {
         if (found.is == causal_class::equivocation) {
-            return refused(found, fmt::format("its id is known at position {}, with other {}",
-                                              found.position, found.field));
+            return refuse_conflict(carried, found,
+                                   fmt::format("its id is known at position {}, with other {}",
+                                               found.position, found.field));
         }
         return note(carried, found, stamps, was_parked);
     }
     const std::uint64_t known = counter_of(carried.event.stamp.origin);
-    if (carried.event.stamp.counter > known + 1) return park(carried, found);
-    if (carried.event.stamp.counter <= known) {
+    // What another copy of this store has written: there is nothing to wait for.
+    const bool of_copy = options_.keep_forks && known_.is_own(carried.event.stamp.origin);
+    if (carried.event.stamp.counter > known + 1 && !of_copy) return park(carried, found);
+    if (carried.event.stamp.counter <= known || of_copy) {
         found.is = causal_class::equivocation;
         found.field = "counter";
         if (!options_.keep_forks) {
@@ -194,7 +199,7 @@ accepted_event acceptance::sort_in(const sync::carried_event& carried, bool was_
 accepted_event acceptance::append(const sync::carried_event& carried, classification found,
                                   const std::vector<other_stamp>& stamps) {
     const recorded_event& e = carried.event;
-    const bool fork = e.stamp.counter <= counter_of(e.stamp.origin);
+    const bool fork = found.is == causal_class::equivocation;
     places_.emplace(e.id, events_.size());
     events_.push_back(e);
     noted_[e.id].insert(stamps.front());
@@ -217,7 +222,7 @@ accepted_event acceptance::note(const sync::carried_event& carried, classificati
     for (const other_stamp& s : stamps) {
         if (std::find(known.begin(), known.end(), s) != known.end()) continue;
         const std::uint64_t counter = counter_of(s.stamp.origin);
-        if (!is_stamp(known, s.stamp)) {
+        if (!is_stamp(known, s.stamp) && !known_.is_own(s.stamp.origin)) {
             if (s.stamp.counter > counter + 1 && !was_parked) return park(carried, found);
             if (s.stamp.counter > counter + 1) continue;  // it comes again, when that is filled
             counters_[s.stamp.origin] = std::max(counter, s.stamp.counter);
@@ -229,6 +234,19 @@ accepted_event acceptance::note(const sync::carried_event& carried, classificati
     }
     if (found.is != causal_class::stale) found.is = causal_class::duplicate;
     return {.outcome = accept_outcome::duplicate, .found = found, .position = found.position};
+}
+
+accepted_event acceptance::refuse_conflict(const sync::carried_event& carried, classification found,
+                                           std::string reason) {
+    for (const other_stamp& s : stamps_of(carried)) {
+        const uuid& origin = s.stamp.origin;
+        if (!options_.keep_forks || known_.is_own(origin)) continue;
+        if (s.stamp.counter != counter_of(origin) + 1) continue;
+        counters_[origin] = s.stamp.counter;
+        notes_.push_back(note_of_conflict(carried.event.id, s));
+        moved_.insert(origin);
+    }
+    return refused(std::move(found), std::move(reason));
 }
 
 accepted_event acceptance::park(const sync::carried_event& carried, classification found) {

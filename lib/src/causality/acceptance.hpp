@@ -17,6 +17,10 @@
 
 namespace idem {
 
+// All stamps of an event of the log, that of its record first.
+std::vector<other_stamp> stamps_at(const storage::transaction& txn, const log_tables& tables,
+                                   const origin_tables& rows, std::uint64_t position);
+
 // What a store knows of origins and events, in one transaction.
 class known_history {
 public:
@@ -29,8 +33,10 @@ public:
     std::vector<origin_info> origins() const;
 
     const origin_tables& rows() const noexcept { return rows_; }
-    // All stamps of an event of the log.
-    std::vector<other_stamp> stamps_at(std::uint64_t position) const;
+    std::vector<other_stamp> stamps_at(std::uint64_t position) const {
+        return idem::stamps_at(txn_, tables_, rows_, position);
+    }
+    bool is_own(const uuid& origin) const noexcept { return origin == own_; }
     std::optional<std::uint64_t> find(const uuid& id) const { return known_.find_id(id); }
     recorded_event at(std::uint64_t position) const;
 
@@ -75,6 +81,8 @@ private:
     accepted_event park(const sync::carried_event& carried, classification found);
     accepted_event append(const sync::carried_event& carried, classification found,
                           const std::vector<other_stamp>& stamps);
+    accepted_event refuse_conflict(const sync::carried_event& carried, classification found,
+                                   std::string reason);
     void drain();
     std::uint64_t counter_of(const uuid& origin) const;
     std::optional<std::string> fault_of(const sync::carried_event& carried) const;
