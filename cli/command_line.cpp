@@ -87,6 +87,7 @@ command_line::command_line(session& s) : session_(s) {
     declare_event_commands(to);
     declare_projection_commands(to);
     declare_converge_command(to);
+    declare_sync_commands(to);
     declare_schema_commands(to);
     declare_saga_commands(to);
     declare_consumer_commands(to);

@@ -7,7 +7,7 @@ enum exit_code : int {
     success = 0,
     failure = 1,         // input/output, corruption, a handler's error
     invalid = 2,         // wrong usage or invalid input
-    rejected = 3,        // append, once: nothing was done; effects dispatch: not all was
+    rejected = 3,        // append, once: nothing was done; effects dispatch, sync: not all was
     findings = 4,        // verify found something wrong
     needs_upcaster = 5,  // schema check: old events mean something else under the new schema
     forbidden = 6,       // schema check: old events would be misread

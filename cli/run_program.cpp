@@ -1,10 +1,8 @@
 #include "run_program.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,67 +11,23 @@
 #include <array>
 #include <cerrno>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
-#include "idem/error.hpp"
-
-extern char** environ;
+#include "spawn_program.hpp"
 
 namespace idem::cli {
 namespace {
 
-[[noreturn]] void throw_system(const char* what, int code) {
-    throw error(errc::io, fmt::format("{}: {}", what, std::generic_category().message(code)));
-}
-
-class descriptor {
-public:
-    explicit descriptor(int number = -1) noexcept : number_(number) {}
-    ~descriptor() { close(); }
-    descriptor(const descriptor&) = delete;
-    descriptor& operator=(const descriptor&) = delete;
-
-    int number() const noexcept { return number_; }
-    bool is_open() const noexcept { return number_ >= 0; }
-    void close() noexcept {
-        if (number_ >= 0) ::close(std::exchange(number_, -1));
-    }
-    void take(int number) noexcept {
-        close();
-        number_ = number;
-    }
-
-private:
-    int number_;
-};
-
-struct pipe_ends {
-    descriptor read;
-    descriptor write;
-    pipe_ends() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw_system("cannot make a pipe", errno);
-        read.take(ends[0]);
-        write.take(ends[1]);
-    }
-};
-
 void never_block(const descriptor& d) {
     ::fcntl(d.number(), F_SETFL, ::fcntl(d.number(), F_GETFL) | O_NONBLOCK);
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-    std::vector<char*> pointers;
-    for (auto& text : texts) pointers.push_back(text.data());
-    pointers.push_back(nullptr);
-    return pointers;
 }
 
 class running_program {
 public:
     explicit running_program(const program_call& call)
         : call_(call), end_(clock::now() + call.time_max) {
-        start();
+        pid_ =
+            spawn_program({call_.command, call_.variables, in_.read.number(), out_.write.number()});
         in_.read.close();
         out_.write.close();
         never_block(in_.write);
@@ -103,44 +57,6 @@ public:
 
 private:
     using clock = std::chrono::steady_clock;
-
-    void start() {
-        std::vector<std::string> arguments{"/bin/sh", "-c", call_.command};
-        std::vector<std::string> variables;
-        for (const auto& [name, value] : call_.variables) {
-            variables.push_back(name + "=" + value);
-        }
-        const auto is_replaced = [&](std::string_view variable) {
-            return std::any_of(
-                call_.variables.begin(), call_.variables.end(),
-                [&](const auto& own) { return variable.starts_with(own.first + "="); });
-        };
-        for (char** variable = environ; *variable; ++variable) {
-            if (!is_replaced(*variable)) variables.emplace_back(*variable);
-        }
-        posix_spawn_file_actions_t actions;
-        ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawn_file_actions_adddup2(&actions, in_.read.number(), STDIN_FILENO);
-        ::posix_spawn_file_actions_adddup2(&actions, out_.write.number(), STDOUT_FILENO);
-        posix_spawnattr_t attributes;
-        ::posix_spawnattr_init(&attributes);
-        // What we ignore or handle, the program is to meet as usual.
-        sigset_t usual;
-        ::sigfillset(&usual);
-        sigset_t none;
-        ::sigemptyset(&none);
-        ::posix_spawnattr_setsigdefault(&attributes, &usual);
-        ::posix_spawnattr_setsigmask(&attributes, &none);
-        ::posix_spawnattr_setpgroup(&attributes, 0);
-        ::posix_spawnattr_setflags(
-            &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-        const int code =
-            ::posix_spawn(&pid_, "/bin/sh", &actions, &attributes, pointers_to(arguments).data(),
-                          pointers_to(variables).data());
-        ::posix_spawnattr_destroy(&attributes);
-        ::posix_spawn_file_actions_destroy(&actions);
-        if (code != 0) throw_system("cannot start /bin/sh", code);
-    }
 
     // Feeds and reads for a while; true: the program is no more.
     bool ended(const descriptor& exit) {
@@ -181,13 +97,7 @@ private:
         }
     }
 
-    int wait() {
-        int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-        }
-        pid_ = -1;
-        return status;
-    }
+    int wait() noexcept { return wait_for_program(std::exchange(pid_, -1)); }
     void kill_and_wait() {
         ::kill(-pid_, SIGKILL);
         note_end(wait());

@@ -15,6 +15,8 @@ _idem_options() {
         replay) echo "--digest" ;;
         rebuild) echo "--all-stale --dry-run --no-switch --restart --max-rate" ;;
         converge) echo "--seed --schedules --events --order --schedule --save --test --with-data" ;;
+        sync) echo "--with --timeout" ;;
+        serve-sync) echo "--timeout" ;;
         diff) echo "--limit" ;;
         bisect) echo "--from" ;;
         checkpoint) echo "--at" ;;
@@ -42,8 +44,8 @@ _idem_options() {
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local commands="append import export log show why streams types projections state replay rebuild converge diff \
-bisect checkpoint projection schema effects sagas consumers ingest once keys accept classify parked \
-frontier verify stats backup subjects erase restore"
+sync serve-sync bisect checkpoint projection schema effects sagas consumers ingest once keys accept \
+classify parked frontier verify stats backup subjects erase restore"
     local everywhere="--json --plugin --no-color --help"
     local command="" i
     for ((i = 1; i < COMP_CWORD; i++)); do

@@ -58,12 +58,15 @@ public:
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
           clock(options.clock, options.drift_max),
+          notes(*env),
           rules(clock),
-          writer(env, tables, info.origin, {&projections, &reserved, &origins}, read_inline_row(),
-                 clock,
-                 [this](const open_log& log, std::span<const event_view> fresh) {
-                     return rules.derive(log, fresh);
-                 }),
+          writer(
+              env, tables, info.origin, {&projections, &reserved, &origins}, read_inline_row(),
+              clock,
+              [this](const open_log& log, std::span<const event_view> fresh) {
+                  return rules.derive(log, fresh);
+              },
+              notes),
           transactions(events, writer, reserved, read_inline_row(), clock),
           keys(transactions),
           effects(transactions),
@@ -105,6 +108,7 @@ public:
     reserved_tables reserved;
     origin_observer origins;
     const wall_clock clock;
+    const noted_stamps notes;
     effect_rules rules;
     appender writer;
     const transactor transactions;

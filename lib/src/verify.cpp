@@ -1,5 +1,6 @@
 #include "idem/verify.hpp"
 
+#include "causality/origin_tables.hpp"
 #include "idem/error.hpp"
 #include "idempotency/verify_reserved.hpp"
 #include "log/catalog.hpp"
@@ -18,7 +19,8 @@ verify_report verify(const std::filesystem::path& folder, const verify_options& 
         const auto env = storage::environment::open(folder, read_only);
         read_store_info(*env);
         const log_tables tables = log_tables::open(*env);
-        const std::uint64_t head = verify_log(*env, tables, found);
+        const noted_stamps notes(*env);
+        const std::uint64_t head = verify_log(*env, tables, found, notes);
         if (!found.full()) verify_projections(env, tables, head, options, found);
         if (!found.full()) verify_reserved(env, tables, found);
     } catch (const error& e) {

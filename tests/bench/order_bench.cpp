@@ -122,7 +122,7 @@ void measure_order(const settings& s, report& r) {
     const opened store(folder);
     const auto n = static_cast<double>(w.events);
     const stopwatch watch;
-    const idem::sync::log_items items(*store.env, store.tables);
+    const idem::sync::log_items items(*store.env, store.tables, idem::no_other_stamps());
     const double build = watch.seconds();
     std::uint64_t bytes = 0;
     {

@@ -36,7 +36,7 @@ struct items_of {
     explicit items_of(const std::filesystem::path& folder)
         : env(storage::environment::open(folder, {})),
           tables(log_tables::open(*env)),
-          items(*env, tables) {}
+          items(*env, tables, no_other_stamps()) {}
     std::shared_ptr<storage::environment> env;
     log_tables tables;
     sync::log_items items;

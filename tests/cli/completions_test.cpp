@@ -30,12 +30,12 @@ std::set<std::string> matches(const std::string& text, const char* pattern) {
 std::set<std::string> commands_in(const std::string& help) {
     const auto start = help.find("\nCommands:");
     if (start == std::string::npos) return {};
-    return matches(help.substr(start), "\n  ([a-z]+) ");
+    return matches(help.substr(start), "\n  ([a-z-]+) ");
 }
 
 std::set<std::string> commands() {
     const auto found = commands_in(run_command({"--help"}).out);
-    REQUIRE(found.size() == 34);
+    REQUIRE(found.size() == 36);
     return found;
 }
 

@@ -55,7 +55,8 @@ struct accepted_event {
 
 struct accept_options {
     // Take an event whose counter another event has: what two copies of one store have written,
-    // each for itself, is lost in neither.
+    // each for itself, is lost in neither. And an event that is refused because its id is known
+    // with other content does not hold up what its origin made since: its place counts as filled.
     bool keep_forks = false;
 };
 
@@ -101,6 +102,7 @@ public:
     std::vector<origin_info> origins() const;
 
 private:
+    friend struct sync_access;  // idem/sync.hpp
     impl* impl_;
 };
 

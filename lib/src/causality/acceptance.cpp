@@ -60,10 +60,11 @@ recorded_event known_history::at(std::uint64_t position) const {
     return shown_at(txn_, tables_, position);
 }
 
-std::vector<other_stamp> known_history::stamps_at(std::uint64_t position) const {
-    const event_view e = record_at(txn_, tables_, position);
+std::vector<other_stamp> stamps_at(const storage::transaction& txn, const log_tables& tables,
+                                   const origin_tables& rows, std::uint64_t position) {
+    const event_view e = record_at(txn, tables, position);
     content_hasher hasher;
-    std::vector<other_stamp> stamps = rows_.stamps(txn_, position);
+    std::vector<other_stamp> stamps = rows.stamps(txn, position);
     stamps.insert(stamps.begin(), {e.stamp(), hasher.of(e)});
     return stamps;
 }
@@ -183,14 +184,16 @@ accepted_event acceptance::sort_in(const sync::carried_event& carried, bool was_
         if (const auto field = first_difference(events_[*place], carried.event)) {
             found.is = causal_class::equivocation;
             found.field = *field;
-            return refused(found, "its id came with other content before: " + found.field);
+            return refuse_conflict(carried, found,
+                                   "its id came with other content before: " + found.field);
         }
         return note(carried, found, stamps, was_parked);
     }
     if (found.position != 0) {
         if (found.is == causal_class::equivocation) {
-            return refused(found, fmt::format("its id is known at position {}, with other {}",
-                                              found.position, found.field));
+            return refuse_conflict(carried, found,
+                                   fmt::format("its id is known at position {}, with other {}",
+                                               found.position, found.field));
         }
         return note(carried, found, stamps, was_parked);
     }
@@ -215,7 +218,6 @@ accepted_event acceptance::sort_in(const sync::carried_event& carried, bool was_
 accepted_event acceptance::append(const sync::carried_event& carried, classification found,
                                   const std::vector<other_stamp>& stamps) {
     const recorded_event& e = carried.event;
-    copied_ = copied_ || e.stamp.origin == known_.own().current;
     const bool fork = e.stamp.counter <= counter_of(e.stamp.origin);
     places_.emplace(e.id, events_.size());
     events_.push_back(e);
@@ -245,10 +247,10 @@ accepted_event acceptance::note(const sync::carried_event& carried, classificati
         if (std::find(known.begin(), known.end(), s) != known.end()) continue;
         const std::uint64_t counter = counter_of(s.stamp.origin);
         if (!is_stamp(known, s.stamp)) {
+            copied_ = copied_ || s.stamp.origin == known_.own().current;
             if (s.stamp.counter > counter + 1 && !was_parked) return park(carried, found);
             if (s.stamp.counter > counter + 1) continue;  // it comes again, when that is filled
             counters_[s.stamp.origin] = std::max(counter, s.stamp.counter);
-            copied_ = copied_ || s.stamp.origin == known_.own().current;
         }
         notes_.push_back(note_of_stamp(carried.event.id, s));
         noted.insert(s);
@@ -259,9 +261,23 @@ accepted_event acceptance::note(const sync::carried_event& carried, classificati
     return {.outcome = accept_outcome::duplicate, .found = found, .position = found.position};
 }
 
+accepted_event acceptance::refuse_conflict(const sync::carried_event& carried, classification found,
+                                           std::string reason) {
+    for (const other_stamp& s : stamps_of(carried)) {
+        const uuid& origin = s.stamp.origin;
+        if (!options_.keep_forks || s.stamp.counter != counter_of(origin) + 1) continue;
+        copied_ = copied_ || origin == known_.own().current;
+        counters_[origin] = s.stamp.counter;
+        notes_.push_back(note_of_conflict(carried.event.id, s));
+        moved_.insert(origin);
+    }
+    return refused(std::move(found), std::move(reason));
+}
+
 accepted_event acceptance::park(const sync::carried_event& carried, classification found) {
     found.is = causal_class::gap;
     const stamp& s = carried.event.stamp;
+    copied_ = copied_ || s.origin == known_.own().current;
     const origin_tables::parked_key key{s.origin, s.counter};
     const std::string bytes = sync::encode_events({{carried}, 0});
     const auto kept = known_.rows().parked(txn_, key);

@@ -18,6 +18,10 @@
 
 namespace idem {
 
+// All stamps of an event of the log, that of its record first.
+std::vector<other_stamp> stamps_at(const storage::transaction& txn, const log_tables& tables,
+                                   const origin_tables& rows, std::uint64_t position);
+
 // What a store knows of origins and events, in one transaction.
 class known_history {
 public:
@@ -32,8 +36,9 @@ public:
     const origin_entry& own() const noexcept { return own_; }
     const stamp& head() const noexcept { return head_; }
     const origin_tables& rows() const noexcept { return rows_; }
-    // All stamps of an event of the log.
-    std::vector<other_stamp> stamps_at(std::uint64_t position) const;
+    std::vector<other_stamp> stamps_at(std::uint64_t position) const {
+        return idem::stamps_at(txn_, tables_, rows_, position);
+    }
     std::optional<std::uint64_t> find(const uuid& id) const { return known_.find_id(id); }
     recorded_event at(std::uint64_t position) const;
 
@@ -86,6 +91,8 @@ private:
     accepted_event park(const sync::carried_event& carried, classification found);
     accepted_event append(const sync::carried_event& carried, classification found,
                           const std::vector<other_stamp>& stamps);
+    accepted_event refuse_conflict(const sync::carried_event& carried, classification found,
+                                   std::string reason);
     void drain();
     std::uint64_t counter_of(const uuid& origin) const;
     std::optional<std::string> fault_of(const sync::carried_event& carried) const;

@@ -4,8 +4,8 @@
 
 namespace idem::sync {
 
-log_items::log_items(storage::environment& env, const log_tables& tables)
-    : env_(env), order_(bring_up_to(env, tables, ~0ULL)) {}
+log_items::log_items(storage::environment& env, const log_tables& tables, const stamp_notes& notes)
+    : env_(env), order_(bring_up_to(env, tables, ~0ULL, notes)) {}
 
 item_range log_items::add_up(const item_key& low, const item_key& high) const {
     const storage::read_transaction txn(env_);
@@ -28,6 +28,12 @@ std::vector<item_key> log_items::list(const item_key& low, const item_key& high,
         return keys.size() < max;
     });
     return keys;
+}
+
+std::optional<std::uint64_t> log_items::position_of(const storage::transaction& txn,
+                                                    const item_key& key) const {
+    const auto item = order_rows(txn, order_).find(key);
+    return item ? std::optional(item->position) : std::nullopt;
 }
 
 }  // namespace idem::sync

@@ -90,8 +90,8 @@ struct noted_stamp {
     uuid id;
     other_stamp other;
 };
-std::optional<noted_stamp> read_note(const event_view& e) {
-    if (e.stream() != local_stream || e.type() != stamp_noted_type) return std::nullopt;
+std::optional<noted_stamp> read_note(const event_view& e, std::string_view type) {
+    if (e.stream() != local_stream || e.type() != type) return std::nullopt;
     const json::object_reader from(e.data());
     const auto id = uuid::parse(from.text("id").value_or(""));
     const auto origin = uuid::parse(from.text("origin").value_or(""));
@@ -162,9 +162,7 @@ private:
     const storage::table parked_;
 };
 
-}  // namespace
-
-event note_of_stamp(const uuid& id, const other_stamp& other) {
+event note_about(std::string_view type, const uuid& id, const other_stamp& other) {
     json::object_writer data;
     data.text("id", to_string(id))
         .number("clock", other.stamp.clock)
@@ -172,7 +170,17 @@ event note_of_stamp(const uuid& id, const other_stamp& other) {
         .number("counter", other.stamp.counter)
         .bytes("content",
                {reinterpret_cast<const char*>(other.content.data()), other.content.size()});
-    return local_note(stamp_noted_type, data.str());
+    return local_note(type, data.str());
+}
+
+}  // namespace
+
+event note_of_stamp(const uuid& id, const other_stamp& other) {
+    return note_about(stamp_noted_type, id, other);
+}
+
+event note_of_conflict(const uuid& id, const other_stamp& met) {
+    return note_about(conflict_met_type, id, met);
 }
 
 event note_of_acceptance(std::size_t events) {
@@ -251,15 +259,20 @@ void origin_observer::batch(const open_log& log, std::span<const event_view> eve
     change rows(log);
     for (const auto& e : events) {
         if (e.stamp().origin != own) rows.reach(e.stamp());
-        const auto note = read_note(e);
-        if (!note) continue;
-        rows.note(*note, events);
-        if (note->other.stamp.origin != own) rows.reach(note->other.stamp);
+        const auto note = read_note(e, stamp_noted_type);
+        if (note) rows.note(*note, events);
+        const auto met = note ? note : read_note(e, conflict_met_type);
+        if (met && met->other.stamp.origin != own) rows.reach(met->other.stamp);
     }
 }
 
+// Tables that are there are looked for now: a transaction sees none that is found after it began.
+noted_stamps::noted_stamps(storage::environment& env) : env_(env) {
+    const origin_tables found(env);
+}
+
 void noted_stamps::each_in(const event_view& note, const visit_stamp& visit) const {
-    if (const auto noted = read_note(note)) visit(noted->id, noted->other);
+    if (const auto noted = read_note(note, stamp_noted_type)) visit(noted->id, noted->other);
 }
 
 std::vector<other_stamp> noted_stamps::of(const storage::transaction& txn,

@@ -19,10 +19,14 @@
 namespace idem {
 
 inline constexpr std::string_view stamp_noted_type = "idem.StampNoted";
+inline constexpr std::string_view conflict_met_type = "idem.ConflictMet";
 inline constexpr std::string_view events_accepted_type = "idem.EventsAccepted";
 
 // A note of this store that the event of this id came with another stamp.
 event note_of_stamp(const uuid& id, const other_stamp& other);
+// A note that an event of this stamp was refused, for its id is known with other content. Its
+// place counts as reached: what its origin made since is not to wait for it for ever.
+event note_of_conflict(const uuid& id, const other_stamp& met);
 // Ends a batch of accepted events, so that the last record of the log is always of this store.
 event note_of_acceptance(std::size_t events);
 
@@ -71,7 +75,7 @@ public:
 // Other stamps, as order index and canonical order ask for them.
 class noted_stamps final : public stamp_notes {
 public:
-    explicit noted_stamps(storage::environment& env) : env_(env) {}
+    explicit noted_stamps(storage::environment& env);
     void each_in(const event_view& note, const visit_stamp& visit) const override;
     std::vector<other_stamp> of(const storage::transaction& txn,
                                 std::uint64_t position) const override;

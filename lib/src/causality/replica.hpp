@@ -27,6 +27,7 @@ public:
           clock_(std::move(clock)),
           reserved_(std::move(reserved)) {}
 
+    const event_source& source() const noexcept { return source_; }
     classification classify(const recorded_event& e) const;
     std::vector<accepted_event> accept(std::span<const sync::carried_event> events,
                                        const accept_options& options);

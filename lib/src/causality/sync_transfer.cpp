@@ -140,6 +140,9 @@ private:
                 refuse("answered for other events than were sent");
             }
             result_.sent.add(given);
+            for (std::size_t i = 0; i < given.size(); ++i) {
+                events_.pushed(carried.events[i], given[i]);
+            }
             carried.events.clear();
             bytes = 0;
         };

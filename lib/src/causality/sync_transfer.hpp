@@ -34,6 +34,8 @@ public:
     virtual std::optional<carried_event> load(const item_key& key) = 0;
     // On disk when it returns, so that a sync that is broken off goes on here. One for each event.
     virtual std::vector<verdict> take_in(std::span<const carried_event> events) = 0;
+    // What became of an event that was pushed to the other side.
+    virtual void pushed(const carried_event& /*e*/, verdict /*became*/) {}
 };
 
 // Events that went one way.

@@ -42,7 +42,7 @@ std::vector<event_view> views_of(const encoded_batch& batch, const decision& d) 
 
 appender::appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
                    std::vector<append_observer*> observers, read_row row, wall_clock clock,
-                   derive_events derive)
+                   derive_events derive, const stamp_notes& notes)
     : env_(std::move(env)),
       tables_(tables),
       created_with_(origin),
@@ -50,6 +50,7 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
       row_(std::move(row)),
       clock_(std::move(clock)),
       derive_(std::move(derive)),
+      notes_(notes),
       subjects_(tables_.subjects) {}
 
 append_result appender::append(encoded_batch batch, append_condition condition,
@@ -176,7 +177,7 @@ bool appender::commit_once(const group& requests) {
         for (auto* observer : observers_) observer->begin(txn);
         for (request* r : requests) write_batch(log, *r);
         for (auto* observer : observers_) observer->finish(txn);
-        if (order) keep_order_up(txn, tables_, *order, log.known, added_);
+        if (order) keep_order_up(txn, tables_, *order, log.known, added_, notes_);
         keep_up(txn, tables_, log.known, added_);
         subjects_.finish(txn);
     });

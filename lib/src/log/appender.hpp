@@ -19,6 +19,7 @@
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
 #include "log/decide.hpp"
+#include "log/order_item.hpp"
 #include "log/own_origin.hpp"
 #include "log/record.hpp"
 #include "log/subject_writer.hpp"
@@ -92,7 +93,7 @@ class appender {
 public:
     appender(std::shared_ptr<storage::environment> env, log_tables tables, const uuid& origin,
              std::vector<append_observer*> observers, read_row row = {}, wall_clock clock = {},
-             derive_events derive = {});
+             derive_events derive = {}, const stamp_notes& notes = no_other_stamps());
 
     append_result append(encoded_batch batch, append_condition condition, append_guard guard = {});
 
@@ -138,8 +139,9 @@ private:
     const read_row row_;
     const wall_clock clock_;
     const derive_events derive_;
-    subject_writer subjects_;  // the leader's
-    stream_heads heads_;       // and these
+    const stamp_notes& notes_;  // outlive it
+    subject_writer subjects_;   // the leader's
+    stream_heads heads_;        // and these
     indexed_events added_;
     bool tags_given_up_ = false;
 

@@ -25,12 +25,13 @@ constexpr std::string_view merge_advice =
 
 class log_verifier {
 public:
-    log_verifier(storage::environment& env, const log_tables& tables, finding_list& found)
+    log_verifier(storage::environment& env, const log_tables& tables, finding_list& found,
+                 const stamp_notes& notes)
         : env_(env),
           tables_(tables.with_tags(env)),
           found_(found),
           tags_(env, tables_, found),
-          order_(env, tables_, found),
+          order_(env, tables_, found, notes),
           subjects_(env, tables_, found),
           unsealer_(tables.subjects) {}
 
@@ -327,8 +328,9 @@ void finding_list::progress(std::uint64_t position, std::uint64_t head) const {
     if (options_.progress) options_.progress(position, head);
 }
 
-std::uint64_t verify_log(storage::environment& env, const log_tables& tables, finding_list& found) {
-    return log_verifier(env, tables, found).run();
+std::uint64_t verify_log(storage::environment& env, const log_tables& tables, finding_list& found,
+                         const stamp_notes& notes) {
+    return log_verifier(env, tables, found, notes).run();
 }
 
 }  // namespace idem

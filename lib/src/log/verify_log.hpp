@@ -7,6 +7,7 @@
 
 #include "idem/verify.hpp"
 #include "log/index.hpp"
+#include "log/order_item.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
@@ -34,6 +35,7 @@ private:
 
 // Checks every record, every index entry from the record's side, and that no entry is without its
 // record. Returns the last position of the log.
-std::uint64_t verify_log(storage::environment& env, const log_tables& tables, finding_list& found);
+std::uint64_t verify_log(storage::environment& env, const log_tables& tables, finding_list& found,
+                         const stamp_notes& notes);
 
 }  // namespace idem
