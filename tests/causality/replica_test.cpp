@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "idem/error.hpp"
+#include "idem/limits.hpp"
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
 #include "sample_events.hpp"

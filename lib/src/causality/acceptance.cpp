@@ -218,6 +218,7 @@ accepted_event acceptance::sort_in(const sync::carried_event& carried, bool was_
 accepted_event acceptance::append(const sync::carried_event& carried, classification found,
                                   const std::vector<other_stamp>& stamps) {
     const recorded_event& e = carried.event;
+    copied_ = copied_ || e.stamp.origin == known_.own().current;
     const bool fork = e.stamp.counter <= counter_of(e.stamp.origin);
     places_.emplace(e.id, events_.size());
     events_.push_back(e);
