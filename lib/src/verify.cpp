@@ -1,6 +1,7 @@
 #include "idem/verify.hpp"
 
 #include "causality/origin_tables.hpp"
+#include "causality/verify_origins.hpp"
 #include "idem/error.hpp"
 #include "idempotency/verify_reserved.hpp"
 #include "log/catalog.hpp"
@@ -23,6 +24,7 @@ verify_report verify(const std::filesystem::path& folder, const verify_options& 
         const std::uint64_t head = verify_log(*env, tables, found, notes);
         if (!found.full()) verify_projections(env, tables, head, options, found);
         if (!found.full()) verify_reserved(env, tables, found);
+        if (!found.full()) verify_origins(*env, tables, found);
     } catch (const error& e) {
         switch (e.code()) {
             case errc::corrupt:

@@ -22,11 +22,17 @@ namespace {
 constexpr struct {
     std::string_view name;
     void (*measure)(const bench::settings& s, bench::report& r);
-} parts[] = {{"flat", bench::measure_flat_cost},       {"rising", bench::measure_rising},
-             {"single", bench::measure_single},        {"reading", bench::measure_reading},
-             {"condition", bench::measure_conditions}, {"keys", bench::measure_keys},
-             {"effects", bench::measure_effects},      {"sagas", bench::measure_sagas},
-             {"sealed", bench::measure_sealed},        {"order", bench::measure_order},
+} parts[] = {{"flat", bench::measure_flat_cost},
+             {"rising", bench::measure_rising},
+             {"single", bench::measure_single},
+             {"reading", bench::measure_reading},
+             {"condition", bench::measure_conditions},
+             {"keys", bench::measure_keys},
+             {"effects", bench::measure_effects},
+             {"sagas", bench::measure_sagas},
+             {"sealed", bench::measure_sealed},
+             {"order", bench::measure_order},
+             {"sync", bench::measure_sync},
              {"rebuild", bench::measure_rebuild}};
 
 bool is_part(std::string_view name) {
