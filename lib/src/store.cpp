@@ -327,6 +327,11 @@ state store::state_at(const projection& p, std::uint64_t position,
 bool store::keep_checkpoint(const projection& p, std::uint64_t position) {
     const auto found = find_state_at(impl_->events, p, position, impl_->replay_threads, {});
     const auto outcome = save_checkpoint(impl_->events, p, found);
+    if (outcome == checkpoint_outcome::none_of_canonical) {
+        throw error(errc::invalid_input,
+                    "of a canonical projection no checkpoints are kept: its past is folded anew",
+                    {.field = "order"});
+    }
     if (outcome == checkpoint_outcome::busy) {
         throw error(errc::busy, "another process is keeping a checkpoint; try again");
     }

@@ -34,7 +34,7 @@ std::string reasons_of(const std::string& text) {
     std::string all;
     const auto parsed = parse_json_projection(text, "p.json");
     for (const auto& reason : parsed.order_reasons) all += (all.empty() ? "" : "; ") + reason;
-    CHECK(parsed.fold.order_insensitive == all.empty());
+    CHECK((parsed.fold.order == idem::fold_order::commutative) == all.empty());
     return all;
 }
 

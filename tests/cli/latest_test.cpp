@@ -39,7 +39,7 @@ TEST_CASE("the latest value is kept and printed without its stamp") {
     const scratch_folder scratch;
     idem::store store(scratch / "s.idem");
     const auto fold = notes();
-    CHECK(fold.order_insensitive);
+    CHECK(fold.order == idem::fold_order::commutative);
     store.run(fold, idem::projection_mode::inline_);
     store.append({edited(R"({"title":"one","label":"x"})"), edited(R"({"title":"two"})")});
     store.append(edited(R"({"done":[true,3.0]})"));

@@ -27,6 +27,13 @@ struct event_seal {
 
 inline constexpr std::string_view erasures_stream = "$erasures";
 
+// The store's notes to itself: no part of the set of events. They are shown to who asks for their
+// stream by its name, and to nobody else.
+inline constexpr std::string_view local_stream = "$local";
+inline bool is_local(const event_view& e) noexcept {
+    return e.stream() == local_stream;
+}
+
 // A batch of checked and encoded events, back to back in one buffer.
 class encoded_batch {
 public:

@@ -10,6 +10,7 @@
 #include "log/catalog.hpp"
 #include "projection/checkpoints.hpp"
 #include "projection/kept_state.hpp"
+#include "projection/rebuild.hpp"
 #include "projection/snapshots.hpp"
 #include "storage/file_watch.hpp"
 
@@ -140,7 +141,12 @@ void projection_set::wake(std::string_view name) {
 
 std::uint64_t projection_set::catch_up(std::string_view name) {
     wake(name);
-    const auto found = find_running(name);
+    auto found = find_running(name);
+    if (found && !found->runner && found->mode != projection_mode::inline_ &&
+        fold_anew(found->fold, {})) {
+        wake(name);
+        found = find_running(name);
+    }
     if (!found) {
         throw error(errc::not_found,
                     fmt::format("projection {} does not run on this handle; run it first",
@@ -152,7 +158,26 @@ std::uint64_t projection_set::catch_up(std::string_view name) {
                                 versioned(found->fold.name, found->fold.version), why_stale(name)));
     }
     if (found->mode == projection_mode::inline_) return catch_up_inline(*found->runner);
+    try {
+        return found->runner->advance(everything);
+    } catch (const error& e) {
+        if (e.code() != errc::stale || !fold_anew(found->fold, {})) throw;
+    }
     return found->runner->advance(everything);
+}
+
+// Where an event has come too late for the rows. False: they are as they are for another reason.
+bool projection_set::fold_anew(const projection& p, const std::stop_token& stop) {
+    if (p.order != fold_order::canonical) return false;
+    {
+        const auto catalog = source_.env->find_table(catalog_name).value();
+        const storage::read_transaction txn(*source_.env);
+        const auto record = read_projection(txn, catalog, catalog_key(p.name, p.version));
+        if (!record || record->late.empty() || !record->erased.empty()) return false;
+    }
+    rebuild_options options;
+    options.progress = [&stop](const rebuild_progress&) { return !stop.stop_requested(); };
+    return rebuild_projection(source_, p, threads_, options).complete;
 }
 
 std::uint64_t projection_set::catch_up_inline(projection_runner& runner) {
@@ -224,10 +249,7 @@ void projection_set::skip_failed_event(std::string_view name, std::string_view r
             throw error(errc::invalid_input,
                         fmt::format("projection {} stands on no failed event", name));
         }
-        record.skipped.push_back({record.failed_position, record.failure, std::string(reason)});
-        record.checkpoint = record.failed_position;
-        record.failed_position = 0;
-        record.failure.clear();
+        record.skip_failed(reason);
         write_projection(txn, *catalog, catalog_key(record.name(), record.version()), record);
     });
     source_.env->watch().announce_commit();
@@ -255,14 +277,16 @@ projection_info projection_set::describe(const projection_record& listed) const 
                          .position = r.checkpoint,
                          .rows = rows ? txn.stats(*rows).entries : 0,
                          .digest = r.digest,
-                         .order_insensitive = r.order_insensitive,
+                         .order = r.made_by.order,
                          .definition = r.definition,
                          .failure = r.failure,
-                         .stale = r.erased,
+                         .stale = r.erased.empty() ? r.late : r.erased,
                          .fingerprint = r.fingerprinted ? fingerprint_of(r.made_by) : "",
                          .reads = {},
                          .code = r.made_by.code,
-                         .rebuilt_to = {}};
+                         .rebuilt_to = {},
+                         .floor = r.floor,
+                         .refolds = r.refolds};
     for (const auto& read : r.made_by.reads) info.reads.emplace(read.type, read.version);
     if (rebuilt) info.rebuilt_to = rebuilt->checkpoint;
     return info;
@@ -382,12 +406,22 @@ void projection_set::erased(storage::write_transaction& txn, std::uint64_t first
                    r->record().checkpoint >= first;
         };
         const bool ran_here = std::any_of(taking_part_.begin(), taking_part_.end(), runs);
-        if (record.checkpoint < first && !ran_here) continue;
+        if (record.reached() < first && !ran_here) continue;
         record.erased = why;
         write_projection(txn, catalog, catalog_key(record.name(), record.version()), record);
     }
     drop_checkpoint_entries(txn, catalog, first);
     drop_fold_snapshots(txn);
+}
+
+void projection_set::fold_anew_if_late(const error& fault, const projection& p,
+                                       const std::stop_token& stop) noexcept {
+    try {
+        if (fault.code() == errc::stale && fold_anew(p, stop)) {
+            source_.env->watch().announce_commit();  // there may be more to apply by now
+        }
+    } catch (const error&) {  // as above
+    }
 }
 
 void projection_set::follow(const std::stop_token& stop) {
@@ -408,6 +442,9 @@ void projection_set::follow(const std::stop_token& stop) {
         for (const auto& name : resting) {
             try {
                 wake(name);
+                const auto rests = find_running(name);
+                const bool follows = rests && rests->mode == projection_mode::background;
+                if (follows && !rests->runner && fold_anew(rests->fold, stop)) wake(name);
             } catch (const error&) {
             }
         }
@@ -415,7 +452,8 @@ void projection_set::follow(const std::stop_token& stop) {
             try {
                 if (r->stands_on_failure()) continue;
                 r->advance(everything, [&stop](std::uint64_t) { return !stop.stop_requested(); });
-            } catch (const error&) {
+            } catch (const error& e) {
+                fold_anew_if_late(e, r->fold(), stop);
             }
         }
         if (!stop.stop_requested()) source_.env->watch().wait(ticket, std::chrono::seconds(10));

@@ -27,8 +27,7 @@ std::size_t shards_for(const projection& p, unsigned threads) {
 }
 
 bool same_description(const projection_record& record, const projection& p) {
-    return record.fingerprinted && record.order_insensitive == p.order_insensitive &&
-           record.definition == p.definition;
+    return record.fingerprinted && record.definition == p.definition;
 }
 
 }  // namespace
@@ -38,10 +37,18 @@ std::optional<projection_place> prepare_projection(const std::shared_ptr<storage
                                                    const projection_identity& identity,
                                                    std::uint64_t erasures) {
     check_projection_name(p.name);
+    const bool canonical = p.order == fold_order::canonical;
+    if (canonical && !p.keys_of) {
+        throw error(errc::invalid_input,
+                    fmt::format("projection {} is declared canonical, and has a handler of the "
+                                "whole table: give it keys_of and apply_row, or another order",
+                                versioned(p.name, p.version)),
+                    {.field = "order"});
+    }
     const std::string key = catalog_key(p.name, p.version);
     const auto place_of = [&](storage::table catalog, const projection_record& record,
-                              storage::table rows) {
-        return projection_place{env, catalog, key, record.slot, rows};
+                              storage::table rows, std::optional<storage::table> undo) {
+        return projection_place{env, catalog, key, record.slot, rows, undo};
     };
     if (const auto catalog = env->find_table(catalog_name)) {
         std::optional<projection_record> current;
@@ -52,7 +59,12 @@ std::optional<projection_place> prepare_projection(const std::shared_ptr<storage
         if (current && !staleness(*current, identity).empty()) return std::nullopt;
         if (current && same_description(*current, p)) {
             const auto rows = env->find_table(state_table_name(p.name, p.version, current->slot));
-            if (rows) return place_of(*catalog, *current, *rows);
+            const auto undo =
+                canonical ? env->find_table(undo_table_name(p.name, p.version, current->slot))
+                          : std::nullopt;
+            if (rows && canonical == undo.has_value()) {
+                return place_of(*catalog, *current, *rows, undo);
+            }
         }
     }
     std::optional<projection_place> place;
@@ -64,18 +76,20 @@ std::optional<projection_place> prepare_projection(const std::shared_ptr<storage
         projection_record record = current.value_or(projection_record{});
         if (!current) record.slot = free_slot(txn, catalog, rebuild_key(p.name, p.version));
         const auto rows = txn.open_table(state_table_name(p.name, p.version, record.slot));
+        std::optional<storage::table> undo;
+        if (canonical) undo = txn.open_table(undo_table_name(p.name, p.version, record.slot));
         if (!current) {
             record.registered = next_registration(txn, catalog);
             // What a version of that name has left that was dropped.
             if (txn.stats(rows).entries > 0) txn.clear_table(rows);
+            if (undo && txn.stats(*undo).entries > 0) txn.clear_table(*undo);
         }
         record.made_by = identity;
         record.erasures = erasures;
         record.fingerprinted = true;
-        record.order_insensitive = p.order_insensitive;
         record.definition = p.definition;
         write_projection(txn, catalog, key, record);
-        place = place_of(catalog, record, rows);
+        place = place_of(catalog, record, rows, undo);
     });
     return place;
 }
@@ -88,16 +102,19 @@ projection_runner::projection_runner(projection p, const registered_schemas& kno
       place_(std::move(place)),
       source_(std::move(source)),
       limits_(limits),
-      cache_(place_.rows, shards_for(projection_, threads)) {
+      cache_(place_.rows, place_.undo, shards_for(projection_, threads)) {
     const auto reads = versions_read(projection_, known);
     check_upcasters(reads, projection_.upcasters, known);
-    if (reads.empty() && !projection_.reads_json) return;
-    payloads_ =
-        std::make_unique<payload_reader>(reads, projection_.reads_json, projection_.upcasters);
+    if (!reads.empty() || projection_.reads_json) {
+        payloads_ =
+            std::make_unique<payload_reader>(reads, projection_.reads_json, projection_.upcasters);
+    }
+    if (!is_canonical()) return;
+    again_ = std::make_unique<event_again>(source_.tables, payloads_.get(), *source_.notes);
 }
 
-void projection_runner::apply(const event_view& e) {
-    if (!handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
+void projection_runner::apply(const event_view& e, bool walking) {
+    if (is_local(e) || !handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
     if (record_.skips(e.position())) return;
     const auto failed = [&](std::string_view cause) {
         return error(errc::handler_failed,
@@ -108,8 +125,15 @@ void projection_runner::apply(const event_view& e) {
     };
     try {
         arena_.clear();
-        projection_.apply(payloads_ ? payloads_->read(e, arena_) : e, cache_);
-        cache_.check_touched();
+        const event_view shown = payloads_ ? payloads_->read(e, arena_) : e;
+        if (is_canonical()) {
+            apply_to_rows(shown, walking, walking ? walk_floor_ : record_.floor);
+        } else {
+            projection_.apply(shown, cache_);
+            cache_.check_touched();
+        }
+    } catch (const too_late&) {
+        throw;
     } catch (const std::exception& cause) {
         throw failed(cause.what());
     } catch (...) {
@@ -153,21 +177,28 @@ std::optional<std::uint8_t> projection_runner::reload(const storage::transaction
         throw error(errc::stale, fmt::format("projection {} is stale: {}", name, why));
     }
     if (record->slot != place_.slot) return record->slot;
-    const bool ours = record->checkpoint == record_.checkpoint && record->digest == record_.digest;
+    const bool ours = record->checkpoint == record_.checkpoint &&
+                      record->digest == record_.digest && record->walked == record_.walked;
     if (!ours || full()) cache_.clear();
     loaded_ = record_ = std::move(*record);
     return std::nullopt;
 }
 
 // Slot and table change together, whatever throws on the way to the table.
-void projection_runner::follow_rows(std::uint8_t slot, storage::table rows) noexcept {
+void projection_runner::follow_rows(std::uint8_t slot, storage::table rows,
+                                    std::optional<storage::table> undo) noexcept {
     place_.slot = slot;
     place_.rows = rows;
-    cache_.use(rows);
+    place_.undo = undo;
+    cache_.use(rows, undo);
 }
 
 std::string projection_runner::table_name(std::uint8_t slot) const {
     return state_table_name(projection_.name, projection_.version, slot);
+}
+
+std::string projection_runner::undo_name(std::uint8_t slot) const {
+    return undo_table_name(projection_.name, projection_.version, slot);
 }
 
 bool projection_runner::full() const noexcept {
@@ -182,7 +213,8 @@ bool projection_runner::enough(time_point end, std::uint64_t position) {
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
     source_.tables.subjects->find_table();  // another process may have made it
     erasures_ = source_.tables.subjects->last_erasure();
-    if (projection_.keys_of) {
+    if (is_canonical() && record_.checkpoint == 0) return gather_walk(to);
+    if (projection_.keys_of && !limits_.one_by_one) {
         if (auto slice = gather_keyed(to)) return std::move(*slice);
         cache_.clear();
     }
@@ -198,18 +230,20 @@ std::optional<projection_runner::slice_result> projection_runner::gather_keyed(s
         if (payloads_) know(source_.schemas->get(txn));
     }
     const std::uint64_t last = std::min(to, head);
-    if (last <= record_.checkpoint) return slice_result{false, record_.checkpoint, 0, {}};
+    slice_result slice = start_slice();
+    if (last <= record_.checkpoint) return slice;
     const auto end = clock::now() + limits_.time;
     const auto done = replay_keyed(
-        projection_, {*source_.env, source_.tables, *place_.env, payloads_.get(), record_}, cache_,
-        record_.checkpoint + 1, last,
+        projection_, replay_terms(record_.floor, false), cache_, record_.checkpoint + 1, last,
         [&](std::uint64_t position) { return enough(end, position); });
     if (!done) return std::nullopt;
-    return slice_result{*done < last, *done, 0, {}};
+    slice.more = *done < last;
+    slice.checkpoint = *done;
+    return slice;
 }
 
 projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t to) {
-    slice_result slice{false, record_.checkpoint, 0, {}};
+    slice_result slice = start_slice();
     const auto end = clock::now() + limits_.time;
     const bool shared = source_.env == place_.env;
     std::unique_ptr<log_pass> pass;
@@ -218,15 +252,20 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
         const storage::read_transaction events(*source_.env);
         if (payloads_) know(source_.schemas->get(events));
         if (!pass) {
-            pass = make_pass(source_.tables, {.from = record_.checkpoint + 1, .to = to});
+            pass = make_pass(source_.tables, query{.from = record_.checkpoint + 1, .to = to});
         }
         std::optional<storage::read_transaction> rows;
         if (!shared) rows.emplace(*place_.env);
         cache_.read_from(shared ? &events : &*rows);
+        if (again_) again_->read_from(&events);
         slice.more = pass->run(events, [&](const event_view& e) {
             cache_.mark();
             try {
                 apply(e);
+            } catch (const too_late& cause) {
+                cache_.undo();
+                slice.late = why_late(e, cause);
+                return false;
             } catch (const error& failure) {
                 cache_.undo();
                 slice.failed_position = e.position();
@@ -237,6 +276,11 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
             if (visit_changes_) stopped_ = !tell_changes(e);
             return !stopped_;
         });
+        // The last ones may have been notes, which nobody is shown.
+        if (slice.failure.empty() && slice.late.empty()) {
+            slice.checkpoint = std::max(slice.checkpoint, pass->covered());
+        }
+        if (again_) again_->read_from(nullptr);
         cache_.read_from(nullptr);
     } while (slice.more && !stopped_ && !enough(end, slice.checkpoint));
     return slice;
@@ -244,6 +288,7 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
 
 void projection_runner::write(storage::write_transaction& txn, projection_record next) {
     using hash::operator+;
+    if (is_canonical()) keep_horizon(txn, next);
     next.digest = next.digest + cache_.write(txn);
     write_projection(txn, place_.catalog, place_.key, next);
     written_ = std::move(next);
@@ -264,12 +309,18 @@ bool projection_runner::commit(const slice_result& slice) {
         const auto current = read_projection(txn, place_.catalog, place_.key);
         ours = current && current->checkpoint == record_.checkpoint &&
                current->digest == record_.digest && current->slot == place_.slot &&
+               current->walked == record_.walked && current->walk_to == record_.walk_to &&
                staleness(*current, identity_).empty() && !was_erased_since(txn);
         if (!ours) return;
         projection_record next = *current;
         next.checkpoint = slice.checkpoint;
         next.failed_position = slice.failed_position;
         next.failure = slice.failure;
+        next.floor = slice.floor;
+        next.walk_to = slice.walk_to;
+        next.walked = slice.walked;
+        next.late = slice.late;
+        if (!slice.late.empty()) ++next.refolds;
         write(txn, std::move(next));
     });
     if (ours) {
@@ -295,17 +346,21 @@ std::uint64_t projection_runner::advance(std::uint64_t to, const watch_work& go_
                 moved = reload(txn);
             }
             if (moved) {
-                follow_rows(*moved, place_.env->find_table(table_name(*moved)).value());
+                std::optional<storage::table> undo;
+                if (is_canonical()) undo = place_.env->find_table(undo_name(*moved));
+                follow_rows(*moved, place_.env->find_table(table_name(*moved)).value(), undo);
                 continue;
             }
             const slice_result slice = gather(to);
             const bool nothing =
-                slice.checkpoint == record_.checkpoint && slice.failure == record_.failure;
+                slice.checkpoint == record_.checkpoint && slice.failure == record_.failure &&
+                slice.walked == record_.walked && slice.late.empty();
             if (!nothing && !commit(slice)) continue;
             if (!slice.failure.empty()) {
                 throw error(errc::handler_failed, slice.failure,
                             {.position = slice.failed_position});
             }
+            if (!slice.late.empty()) throw error(errc::stale, slice.late);
             if (go_on && !stopped_) stopped_ = !go_on(record_.checkpoint);
             if (!slice.more || stopped_) return record_.checkpoint;
         }
@@ -327,23 +382,35 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
     // A table that was first opened in a transaction that failed went with it.
     const std::uint8_t slot = moved.value_or(place_.slot);
     const storage::table rows = txn.open_table(table_name(slot));
-    if (moved || rows != place_.rows) {
-        follow_rows(slot, rows);
+    std::optional<storage::table> undo;
+    if (is_canonical()) undo = txn.open_table(undo_name(slot));
+    if (moved || rows != place_.rows || undo != place_.undo) {
+        follow_rows(slot, rows, undo);
         reload(txn);
+    }
+    if (record_.walk_to != 0) {
+        throw error(errc::stale, fmt::format("projection {} is being folded in canonical order; "
+                                             "its first fold is not at its end",
+                                             versioned(projection_.name, projection_.version)));
     }
     out_ = false;
     if (payloads_) know(source_.schemas->get(txn));
     cache_.read_from(&txn);
+    if (again_) again_->read_from(&txn);
     if (retry) {
         record_.failed_position = 0;
         record_.failure.clear();
     }
     if (!record_.failure.empty()) return true;
-    const auto pass = make_pass(source_.tables, {.from = record_.checkpoint + 1});
+    const auto pass = make_pass(source_.tables, query{.from = record_.checkpoint + 1});
     const auto step = [&](const event_view& e) {
         cache_.mark();
         try {
             apply(e);
+        } catch (const too_late& cause) {
+            cache_.undo();
+            note_late(e, cause);
+            return false;
         } catch (const error& failure) {
             cache_.undo();
             record_.failed_position = e.position();
@@ -353,8 +420,12 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
         record_.checkpoint = e.position();
         return true;
     };
-    while (pass->run(txn, step)) {
-        if (clock::now() >= deadline) return false;
+    bool more = true;
+    while (more) {
+        more = pass->run(txn, step);
+        if (!record_.late.empty()) return false;
+        if (record_.failure.empty()) record_.checkpoint = std::max(record_.checkpoint, pass->covered());
+        if (more && clock::now() >= deadline) return false;
     }
     return true;
 }
@@ -363,6 +434,7 @@ void projection_runner::apply_batch(std::span<const event_view> events) {
     batch_start_ = record_.checkpoint;
     batch_known_ = known_;
     batch_out_ = out_;
+    batch_late_ = record_.late;
     cache_.mark();
     if (out_ || !record_.failure.empty() || events.empty()) return;
     try {
@@ -372,12 +444,22 @@ void projection_runner::apply_batch(std::span<const event_view> events) {
         out_ = true;  // it rests before this batch, and is no reason to refuse it
         return;
     }
+    const event_view* now = nullptr;
+    if (again_) again_->expect(events);
     try {
-        for (const event_view& e : events) apply(e);
+        for (const event_view& e : events) {
+            now = &e;
+            apply(e);
+        }
+    } catch (const too_late& cause) {
+        undo_batch();
+        note_late(*now, cause);  // it rests before this batch, and is no reason to refuse it
+        return;
     } catch (...) {
         undo_batch();
         throw;
     }
+    if (again_) again_->expect({});
     record_.checkpoint = events.back().position();
 }
 
@@ -385,6 +467,9 @@ void projection_runner::undo_batch() noexcept {
     cache_.undo();
     record_.checkpoint = batch_start_;
     out_ = batch_out_;
+    if (record_.late != batch_late_) --record_.refolds;
+    record_.late = batch_late_;
+    if (again_) again_->expect({});
     known_ = batch_known_;
     if (payloads_ && known_) payloads_->know(known_);
 }
@@ -393,6 +478,7 @@ std::optional<std::string> projection_runner::row(std::string_view key) {
     if (!record_.failure.empty()) {
         throw error(errc::handler_failed, record_.failure, {.position = record_.failed_position});
     }
+    if (!record_.late.empty()) throw error(errc::stale, record_.late);
     if (out_) {
         throw error(errc::stale,
                     fmt::format("projection {} rests, for schemas were registered that it does not "
@@ -410,11 +496,13 @@ bool projection_runner::stands_on_failure() const {
 }
 
 void projection_runner::finish(storage::write_transaction& txn) {
-    if (record_.checkpoint == loaded_.checkpoint && record_.failure == loaded_.failure) {
+    if (record_.checkpoint == loaded_.checkpoint && record_.failure == loaded_.failure &&
+        record_.late == loaded_.late) {
         written_ = record_;
     } else {
         write(txn, record_);
     }
+    if (again_) again_->read_from(nullptr);
     cache_.read_from(nullptr);
     finished_ = true;
 }

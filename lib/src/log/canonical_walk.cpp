@@ -1,0 +1,110 @@
+#include "log/canonical_walk.hpp"
+
+#include <algorithm>
+
+#include "log/pass.hpp"
+
+namespace idem {
+
+canonical_walk::canonical_walk(storage::environment& env, const log_tables& tables,
+                               std::uint64_t last, const stamp_notes& notes, std::size_t late_max)
+    : env_(env), tables_(tables), last_(last), notes_(&notes), late_max_(late_max) {}
+
+order_key canonical_walk::key_at(const storage::transaction& txn, record_cursor& records,
+                                 std::uint64_t position) const {
+    return order_key_of(event_at(records, position), notes_->of(txn, position));
+}
+
+// Finds out which events are late, and keeps the first of those that were not handed out yet.
+void canonical_walk::survey() {
+    elsewhere_.resize(last_ + 1);
+    greatest_ = {};
+    late_.clear();
+    late_at_ = 0;
+    more_late_ = false;
+    for (std::uint64_t position = 1; position <= last_;) {
+        const storage::read_transaction txn(env_);
+        record_cursor records(txn, tables_.log, storage::kept::no);
+        read_slice slice;
+        do {
+            const event_view e = event_at(records, position);
+            survey(e, order_key_of(e, notes_->of(txn, position)));
+        } while (++position <= last_ && !slice.over());
+    }
+    std::sort_heap(late_.begin(), late_.end(),
+                   [](const late_event& a, const late_event& b) { return a.key < b.key; });
+}
+
+void canonical_walk::survey(const event_view& e, const order_key& key) {
+    if (is_local(e)) {
+        elsewhere_[e.position()] = true;
+        return;
+    }
+    if (key > greatest_) {
+        greatest_ = key;
+        return;
+    }
+    elsewhere_[e.position()] = true;
+    if (key <= done_) return;
+    const auto less = [](const late_event& a, const late_event& b) { return a.key < b.key; };
+    late_.push_back({key, e.position()});
+    std::push_heap(late_.begin(), late_.end(), less);
+    if (late_.size() <= late_max_) return;
+    more_late_ = true;
+    std::pop_heap(late_.begin(), late_.end(), less);
+    late_.pop_back();
+}
+
+// False: none of those in their place is left.
+bool canonical_walk::refill() {
+    constexpr std::size_t at_once = 64;
+    if (in_place_at_ < in_place_.size()) return true;
+    in_place_.clear();
+    in_place_at_ = 0;
+    for (; position_ <= last_ && in_place_.size() < at_once; ++position_) {
+        if (!elsewhere_[position_]) in_place_.push_back(position_);
+    }
+    return !in_place_.empty();
+}
+
+std::vector<std::uint64_t> canonical_walk::next(std::size_t max) {
+    std::vector<std::uint64_t> found;
+    found.reserve(max);
+    std::optional<storage::read_transaction> txn;
+    std::optional<record_cursor> records;
+    while (found.size() < max) {
+        if (late_at_ == late_.size() && more_late_) {
+            records.reset();
+            txn.reset();
+            if (!late_.empty()) done_ = late_.back().key;
+            survey();
+        }
+        const bool has_late = late_at_ < late_.size();
+        if (!refill()) {
+            if (!has_late) break;
+            found.push_back(late_[late_at_++].position);
+            continue;
+        }
+        auto end = in_place_.end();
+        const auto from = in_place_.begin() + static_cast<std::ptrdiff_t>(in_place_at_);
+        if (has_late) {
+            if (!txn) records.emplace(txn.emplace(env_), tables_.log, storage::kept::yes);
+            const order_key& bound = late_[late_at_].key;
+            const auto before = [&](std::uint64_t position) {
+                return key_at(*txn, *records, position) < bound;
+            };
+            if (!before(in_place_.back())) end = std::partition_point(from, end, before);
+        }
+        const auto room = static_cast<std::ptrdiff_t>(max - found.size());
+        const bool whole = end - from <= room;
+        if (!whole) end = from + room;
+        found.insert(found.end(), from, end);
+        in_place_at_ += static_cast<std::size_t>(end - from);
+        if (has_late && whole && found.size() < max && in_place_at_ < in_place_.size()) {
+            found.push_back(late_[late_at_++].position);
+        }
+    }
+    return found;
+}
+
+}  // namespace idem

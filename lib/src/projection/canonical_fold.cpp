@@ -1,0 +1,116 @@
+#include "projection/canonical_fold.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "idem/error.hpp"
+#include "log/record.hpp"
+
+namespace idem {
+namespace {
+
+// Whether a touch comes before a place. Stamps of two origins may have one clock.
+bool is_before(const row_touch& touch, const order_key& place, event_again& again) {
+    if (touch.clock != place.clock) return touch.clock < place.clock;
+    return again.key_at(touch.position) < place;
+}
+bool is_behind(const row_touch& touch, const order_key& place, event_again& again) {
+    if (touch.clock != place.clock) return touch.clock > place.clock;
+    return again.key_at(touch.position) > place;
+}
+
+void apply_again(const projection& p, cached_row& row, event_again& again) {
+    row_history& history = *row.history;
+    const row_touch touch = history.ahead[history.ahead_at];
+    const event_view e = again.read(touch.position);
+    history.add(touch, row);
+    ++history.ahead_at;
+    if (!record_reader::has_no_data(e)) p.apply_row(e, row.key, row);
+}
+
+// Takes the row back to before a place, or a little more.
+void take_back(const order_key& place, const fold_terms& terms, cached_row& row, row_shard& rows,
+               event_again& again) {
+    row_history& history = *row.history;
+    while (!is_before(history.parts().front().touches.front(), place, again)) {
+        auto earlier = rows.part_before(row);
+        if (!earlier || earlier->is_below(terms.floor)) break;
+        history.put_before(*std::move(earlier));
+    }
+    std::size_t part = history.parts().size() - 1;
+    while (part > 0 && !is_before(history.parts()[part].touches.front(), place, again)) --part;
+    auto ahead = history.cut(part, row);
+    ahead.insert(ahead.end(),
+                 history.ahead.begin() + static_cast<std::ptrdiff_t>(history.ahead_at),
+                 history.ahead.end());
+    history.ahead = std::move(ahead);
+    history.ahead_at = 0;
+}
+
+}  // namespace
+
+void event_again::read_from(const storage::transaction* txn) {
+    records_.reset();
+    txn_ = txn;
+    unsealing_ = false;
+    if (txn) records_.emplace(*txn, tables_->log, storage::kept::yes);
+}
+
+event_view event_again::find(std::uint64_t position) {
+    if (is_expected(position)) return batch_[position - batch_.front().position()];
+    return event_at(*records_, position);
+}
+
+order_key event_again::key_of(const event_view& e) const {
+    return order_key_of(e, notes_->of(*txn_, e.position()));
+}
+
+order_key event_again::key_at(std::uint64_t position) {
+    return key_of(find(position));
+}
+
+event_view event_again::read(std::uint64_t position) {
+    event_view e = find(position);
+    arena_.clear();
+    if (!is_expected(position) && record_reader::is_sealed(e)) {
+        if (!unsealing_) unsealer_.begin();
+        unsealing_ = true;
+        e = unsealer_.show(*txn_, e);
+    }
+    return payloads_ && !record_reader::has_no_data(e) ? payloads_->read(e, arena_) : e;
+}
+
+void fold_in_place(const projection& p, const fold_terms& terms, const event_view& e,
+                   const order_key& place, cached_row& row, row_shard& rows, event_again& again) {
+    if (place.clock < terms.floor) {
+        if (terms.walking) return p.apply_row(e, row.key, row);
+        throw too_late{"it stands before the horizon"};
+    }
+    row_history& history = rows.history_of(row);
+    if (!history.empty() && history.is_settled() && history.parts().back().is_below(terms.floor)) {
+        rows.forget_history(row);
+    }
+    if (!history.empty() && is_behind(history.last(), place, again)) {
+        take_back(place, terms, row, rows, again);
+    }
+    if (!history.is_settled()) rows.note_unsettled(row);
+    while (!history.is_settled() && is_before(history.ahead[history.ahead_at], place, again)) {
+        apply_again(p, row, again);
+    }
+    history.add({place.clock, e.position()}, row);
+    rows.count_touch();
+    p.apply_row(e, row.key, row);
+}
+
+void settle(const projection& p, row_shard& rows, event_again& again) {
+    for (cached_row* row : rows.take_unsettled()) {
+        row_history& history = *row->history;
+        while (!history.is_settled()) apply_again(p, *row, again);
+        history.ahead.clear();
+        history.ahead_at = 0;
+        rows.touch(*row);
+    }
+}
+
+}  // namespace idem
