@@ -43,6 +43,7 @@ private:
 
 void declare_event_commands(command_builder& to);
 void declare_projection_commands(command_builder& to);
+void declare_converge_command(command_builder& to);
 void declare_schema_commands(command_builder& to);
 void declare_consumer_commands(command_builder& to);
 void declare_key_commands(command_builder& to);

@@ -86,6 +86,7 @@ command_line::command_line(session& s) : session_(s) {
     command_builder to(app_, session_, chosen_);
     declare_event_commands(to);
     declare_projection_commands(to);
+    declare_converge_command(to);
     declare_schema_commands(to);
     declare_saga_commands(to);
     declare_consumer_commands(to);

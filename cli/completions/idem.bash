@@ -14,6 +14,7 @@ _idem_options() {
         state) echo "--at --diff --digest" ;;
         replay) echo "--digest" ;;
         rebuild) echo "--all-stale --dry-run --no-switch --restart --max-rate" ;;
+        converge) echo "--seed --schedules --events --order --schedule --save --test --with-data" ;;
         diff) echo "--limit" ;;
         bisect) echo "--from" ;;
         checkpoint) echo "--at" ;;
@@ -36,7 +37,7 @@ _idem_options() {
 
 _idem() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="append import export log show why streams types projections state replay rebuild diff \
+    local commands="append import export log show why streams types projections state replay rebuild converge diff \
 bisect checkpoint projection schema effects sagas consumers ingest once keys verify stats backup subjects \
 erase restore"
     local everywhere="--json --plugin --no-color --help"

@@ -48,6 +48,7 @@ void read_provider(const std::filesystem::path& folder, books& b) {
 
 void read_mails(const std::filesystem::path& folder, books& b) {
     for (const auto& file : std::filesystem::directory_iterator(folder / "mails")) {
+        if (file.path().extension() != ".json") continue;  // the draft of somebody who was killed
         std::string text(std::filesystem::file_size(file), '\0');
         std::FILE* const opened = std::fopen(file.path().c_str(), "rb");
         if (!opened) continue;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,23 +55,65 @@ idem::effect_rule mails_to_customers() {
             }};
 }
 
+[[noreturn]] void fail(const std::string& path) {
+    throw std::system_error(errno, std::generic_category(), path);
+}
+
+// A file under a name of its own until it is published; whoever is killed before leaves it behind.
+class draft {
+public:
+    explicit draft(const std::filesystem::path& folder)
+        : folder_(folder),
+          path_(folder / ".draft-XXXXXX"),
+          file_(::mkostemp(path_.data(), O_CLOEXEC)) {
+        if (file_ < 0) fail(path_);
+    }
+    ~draft() {
+        ::unlink(path_.c_str());
+        ::close(file_);
+    }
+    draft(const draft&) = delete;
+    draft& operator=(const draft&) = delete;
+
+    void write(std::string_view text) const {
+        while (!text.empty()) {
+            const auto written = ::write(file_, text.data(), text.size());
+            if (written < 0 && errno != EINTR) fail(path_);
+            if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+        }
+        if (::fsync(file_) != 0) fail(path_);
+    }
+
+    // False: the name is taken. Who took it may have died before it was on the disk, so that it is
+    // brought there either way.
+    bool publish(const std::string& name) const {
+        const bool first = ::link(path_.c_str(), (folder_ / name).c_str()) == 0;
+        if (!first && errno != EEXIST) fail(folder_ / name);
+        const int folder = ::open(folder_.c_str(), O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+        if (folder < 0) fail(folder_);
+        const int synced = ::fsync(folder);
+        ::close(folder);
+        if (synced != 0) fail(folder_);
+        return first;
+    }
+
+private:
+    const std::filesystem::path folder_;
+    std::string path_;
+    const int file_;
+};
+
 }  // namespace
 
 mailbox::mailbox(std::filesystem::path folder) : folder_(std::move(folder)) {
     std::filesystem::create_directories(folder_);
 }
 
+// A name in the box stands for a whole mail, whenever the process is killed or the power goes.
 bool mailbox::deliver(const std::string& key, const std::string& text) const {
-    const auto path = folder_ / (key + ".json");
-    const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-    if (file < 0 && errno == EEXIST) return false;
-    if (file < 0) throw std::system_error(errno, std::generic_category(), path.string());
-    const auto written = ::write(file, text.data(), text.size());
-    ::close(file);
-    if (written != static_cast<ssize_t>(text.size())) {
-        throw std::system_error(EIO, std::generic_category(), path.string());
-    }
-    return true;
+    const draft mail(folder_);
+    mail.write(text);
+    return mail.publish(key + ".json");
 }
 
 shop::shop(const std::filesystem::path& folder, std::uint16_t provider_port, observe told,

@@ -6,7 +6,8 @@ set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/idem)
 get_target_property(library_type idem TYPE)
 
 # The libraries and, where it was built, the command.
-set(libraries idem)
+set(libraries idem idem_testing)
+set_target_properties(idem_testing PROPERTIES EXPORT_NAME testing)
 if(TARGET idem_cli)
   list(APPEND libraries idem_cli)
   set_target_properties(idem_cli PROPERTIES EXPORT_NAME cli)
@@ -51,7 +52,8 @@ endif()
 file(RELATIVE_PATH pkg_config_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" pkg_config_prefix ${pkg_config_prefix})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/idem.pc.in ${PROJECT_BINARY_DIR}/idem.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/idem.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+configure_file(${CMAKE_CURRENT_LIST_DIR}/idem-testing.pc.in ${PROJECT_BINARY_DIR}/idem-testing.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/idem.pc ${PROJECT_BINARY_DIR}/idem-testing.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
   COMPONENT development)
 
 # Completion of the shells that have it, where each of them looks.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backup.hpp"
+#include "causality/replica.hpp"
 #include "erase.hpp"
 #include "idempotency/consumers.hpp"
 #include "idempotency/effect_rules.hpp"
@@ -56,9 +57,10 @@ public:
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
-          clock(options.clock),
+          clock(options.clock, options.drift_max),
           rules(clock),
-          writer(env, tables, info.origin, {&projections, &reserved}, read_inline_row(), clock,
+          writer(env, tables, info.origin, {&projections, &reserved, &origins}, read_inline_row(),
+                 clock,
                  [this](const open_log& log, std::span<const event_view> fresh) {
                      return rules.derive(log, fresh);
                  }),
@@ -67,6 +69,8 @@ public:
           effects(transactions),
           sagas(transactions),
           consumers(transactions),
+          copies(events, writer, info.origin, clock,
+                 [this](const event& e) { return reserved.fault_of(e); }),
           erasing(*env, tables, reader) {
         if (!env->read_only()) tables.subjects->complete_erasures();
     }
@@ -99,6 +103,7 @@ public:
     projection_set projections;
     const unsigned replay_threads;
     reserved_tables reserved;
+    origin_observer origins;
     const wall_clock clock;
     effect_rules rules;
     appender writer;
@@ -107,6 +112,7 @@ public:
     idem::effects::impl effects;
     idem::sagas::impl sagas;
     idem::consumers::impl consumers;
+    idem::replica::impl copies;
     const eraser erasing;
 };
 
@@ -181,6 +187,10 @@ effects store::effects() {
 }
 consumers store::consumers() {
     return idem::consumers(impl_->consumers);
+}
+
+replica store::replica() {
+    return idem::replica(impl_->copies);
 }
 
 std::uint64_t store::head() const {

@@ -35,7 +35,7 @@ std::set<std::string> commands_in(const std::string& help) {
 
 std::set<std::string> commands() {
     const auto found = commands_in(run_command({"--help"}).out);
-    REQUIRE(found.size() == 29);
+    REQUIRE(found.size() == 30);
     return found;
 }
 

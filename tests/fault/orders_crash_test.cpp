@@ -3,7 +3,13 @@
 // went out once.
 // Under a sanitizer some of these points are visited, others each time.
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <sstream>
 
@@ -11,6 +17,7 @@
 #include "idem/store.hpp"
 #include "idem/verify.hpp"
 #include "scratch_folder.hpp"
+#include "shop.hpp"
 #include "victim_process.hpp"
 
 namespace {
@@ -68,7 +75,35 @@ bool die_and_go_on(const std::string& what, std::uint64_t number, const std::str
     return died;
 }
 
+// A process that the kernel kills as soon as it writes into a file. Returns the signal.
+int die_delivering(const std::filesystem::path& box, const std::string& key) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::signal(SIGXFSZ, SIG_DFL);
+        const rlimit none{0, 0};
+        const bool limited =
+            ::setrlimit(RLIMIT_CORE, &none) == 0 && ::setrlimit(RLIMIT_FSIZE, &none) == 0;
+        if (limited) orders::mailbox(box).deliver(key, "{}");
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 }  // namespace
+
+TEST_CASE("a mail whose writer is killed in the middle of it goes out whole afterwards, and once") {
+    const scratch_folder folder;
+    CHECK(die_delivering(folder.path(), "mail") == SIGXFSZ);
+    const orders::mailbox box(folder.path());
+    CHECK(box.deliver("mail", R"({"order":"order-1"})"));
+    CHECK_FALSE(box.deliver("mail", R"({"order":"order-2"})"));
+    std::ifstream in(folder / "mail.json");
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    CHECK(text == R"({"order":"order-1"})");
+}
 
 TEST_CASE("an order is charged once and its mails go out once, wherever the shop dies") {
     const scratch_folder whole;

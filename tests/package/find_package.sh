@@ -11,6 +11,7 @@ done
 
 build_consumer "$work/consumer" "-DCMAKE_PREFIX_PATH=$prefix" "-DIDEM_VERSION=$VERSION"
 run_consumer "$work/consumer/consumer"
+run "test a projection" "$work/consumer/converges"
 
 expect_failure "ask for a later minor version" "version: $VERSION" \
     "$CMAKE" -S "$CONSUMER" -B "$work/later" \

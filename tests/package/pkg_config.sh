@@ -14,4 +14,8 @@ for static in "" --static; do
     run "compile with: $flags" "$CXX" -std=c++20 "$CONSUMER/main.cpp" \
         -o "$work/consumer" $flags
     run_consumer "$work/consumer"
+    flags=$(pkg-config $static --cflags --libs idem-testing) || fail "no idem-testing $static"
+    # shellcheck disable=SC2086 # the flags are words
+    run "compile with: $flags" "$CXX" -std=c++20 "$CONSUMER/converges.cpp" -o "$work/converges" $flags
+    run "test a projection" "$work/converges"
 done

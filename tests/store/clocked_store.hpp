@@ -30,7 +30,9 @@ public:
         store_.emplace(path, with_clock());
     }
     idem::open_options with_clock() {
-        return {.clock = [this] { return idem::timestamp(std::chrono::milliseconds(now_ms_)); }};
+        return {.clock = [this] { return idem::timestamp(std::chrono::milliseconds(now_ms_)); },
+                // Tests set it wrong, and right again.
+                .drift_max = std::chrono::hours(24 * 366 * 100)};
     }
 
     const scratch_folder folder;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -286,4 +287,34 @@ TEST_CASE("a rebuild that is under way when data is erased begins again without 
     store.rebuild(last_data());
     CHECK(row_of(store, "customer-c3").empty());
     CHECK(store.find_projection("last")->stale.empty());
+}
+
+TEST_CASE("a rebuild that stops after data was erased leaves none of it behind") {
+    const scratch_folder scratch;
+    idem::store store(scratch / "s.idem");
+    store.append({personal(1, "c1"), personal(2, "c2")});
+    const auto erase_and = [&store](std::uint64_t number, bool fail) {
+        return [&store, number, fail](const idem::rebuild_progress& p) {
+            if (p.now != idem::rebuild_progress::phase::replay || p.position < p.whole) return true;
+            store.erase(numbered_id(number));
+            if (fail) throw std::runtime_error("told to");
+            return false;
+        };
+    };
+    const auto folders_left = [&scratch] {
+        std::size_t found = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(scratch / "s.idem")) {
+            found += entry.path().filename().string().starts_with("rebuild-") ? 1 : 0;
+        }
+        return found;
+    };
+    CHECK_FALSE(store.rebuild(last_data(), {.progress = erase_and(1, false)}).complete);
+    CHECK(folders_left() == 0);
+    CHECK_THROWS_AS(store.rebuild(last_data(), {.progress = erase_and(2, true)}),
+                    std::runtime_error);
+    CHECK(folders_left() == 0);
+    store.append(personal(3, "c3"));
+    store.rebuild(last_data());
+    CHECK(row_of(store, "customer-c1").empty());
+    CHECK(row_of(store, "customer-c3") == personal(3, "c3").data);
 }

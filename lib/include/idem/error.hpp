@@ -32,6 +32,7 @@ enum class errc : std::uint8_t {
     unknown_version,  // an event's schema version is newer than its reader, or no upcaster leads
                       // on from it
     stale,            // a projection's rows were made by other code than runs here: rebuild it
+    clock_drift,      // a stamp would be too far ahead of this machine's clock
     io,               // any other failure of the operating system
 };
 

@@ -24,6 +24,7 @@
 #include "idem/keys.hpp"
 #include "idem/read.hpp"
 #include "idem/rebuild.hpp"
+#include "idem/replica.hpp"
 #include "idem/sagas.hpp"
 #include "idem/schema.hpp"
 #include "idem/state.hpp"
@@ -72,6 +73,7 @@ public:
     void run(const effect_rule& rule);
     idem::sagas sagas();
     idem::consumers consumers();
+    idem::replica replica();  // events that were made in other stores
 
     // ---- read
 
@@ -144,8 +146,7 @@ public:
     // handler_failed where the handler threw; the checkpoint then stands before that event.
     std::uint64_t catch_up(std::string_view name);
 
-    // Until it has applied `position`, in whichever process. False: not within `timeout`. Throws
-    // handler_failed if it stands still on a failure.
+    // Until it has applied `position`, in whichever process. False: too late. Throws handler_failed.
     bool wait_for(std::string_view name, std::uint64_t position,
                   std::chrono::milliseconds timeout = std::chrono::minutes(1)) const;
 
@@ -224,7 +225,6 @@ public:
     bool keys_missing() const;  // events were sealed, and no file of keys is here; costs a lookup
 
     // ---- the whole
-
     store_stats stats() const;
 
     // Copies the store, in use or not, to a new folder: complete and verified, or not there at all.

@@ -1,6 +1,7 @@
 // How a store is opened, and followed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <stop_token>
@@ -23,6 +24,9 @@ struct open_options {
     // Tells the time in place of the system's clock: for stamps, for events that bring none, for
     // leases and what is due. Called from any thread, within commits too. Empty: the system's.
     std::function<timestamp()> clock = {};
+    // How far a stamp may be ahead of that clock, of an event that is appended here (for the clock
+    // was set back, or one from elsewhere ran ahead) or accepted from elsewhere.
+    std::chrono::milliseconds drift_max = std::chrono::hours(1);
 };
 
 struct follow_options {

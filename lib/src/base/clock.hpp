@@ -1,6 +1,7 @@
 // The wall clock, or what a caller has put in its place.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -14,7 +15,9 @@ namespace idem {
 class wall_clock {
 public:
     wall_clock() = default;
-    explicit wall_clock(std::function<timestamp()> instead) : instead_(std::move(instead)) {}
+    explicit wall_clock(std::function<timestamp()> instead,
+                        std::chrono::milliseconds drift_max = std::chrono::hours(1))
+        : instead_(std::move(instead)), drift_max_(drift_max) {}
 
     timestamp now() const {
         if (instead_) return instead_();
@@ -25,10 +28,15 @@ public:
         const auto ms = std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
         return ms > 0 ? static_cast<std::uint64_t>(ms) : 0;
     }
+    // How far a stamp may be ahead of it.
+    std::uint64_t drift_max_ms() const noexcept {
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(drift_max_.count(), 0));
+    }
     std::uint64_t now_ms() const { return milliseconds_of(now()); }
 
 private:
     std::function<timestamp()> instead_ = {};  // empty: the system's
+    std::chrono::milliseconds drift_max_ = std::chrono::hours(1);
 };
 
 }  // namespace idem

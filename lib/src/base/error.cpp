@@ -14,6 +14,8 @@ std::string_view to_string(errc code) noexcept {
             return "unsupported_format";
         case errc::corrupt:
             return "corrupt";
+        case errc::clock_drift:
+            return "clock_drift";
         case errc::read_only:
             return "read_only";
         case errc::permission_denied:

@@ -42,6 +42,7 @@ class consumer_fold final : public reserved_fold {
 public:
     std::string_view stream() const noexcept override { return consumers_stream; }
     std::string_view table() const noexcept override { return "consumers"; }
+    bool is_work() const noexcept override { return true; }
     std::uint32_t version() const noexcept override { return 1; }
     std::optional<std::string> fault_of(std::string_view type,
                                         std::string_view data) const override;

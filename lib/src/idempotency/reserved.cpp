@@ -194,6 +194,10 @@ void reserved_tables::begin(storage::write_transaction& /*txn*/) {
     }
 }
 
+bool is_work_elsewhere(const reserved_fold& fold, const event_view& e, const origin_entry& own) {
+    return fold.is_work() && !own.is_own(e.stamp().origin);
+}
+
 void reserved_tables::batch(const open_log& log, std::span<const event_view> events) {
     for (const auto& t : tailed_) {
         if (t) t->batch(log, events);
@@ -201,7 +205,7 @@ void reserved_tables::batch(const open_log& log, std::span<const event_view> eve
     for (const event_view& e : events) {
         if (!e.stream().starts_with('$')) continue;
         const auto* const fold = find(e.stream());
-        if (!fold || fold->has_tail()) continue;
+        if (!fold || fold->has_tail() || is_work_elsewhere(*fold, e, log.own)) continue;
         reserved_rows rows = open_reserved(log, *fold);
         fold->apply(e, rows);
     }
@@ -225,6 +229,7 @@ reserved_rows open_reserved(const open_log& log, const reserved_fold& fold) {
     if (made_by(fold, info_of(log.txn, table))) return rows;
     log.txn.clear_table(table);
     log.known.forwards(fold.stream(), 1, [&](const event_view& e) {
+        if (is_work_elsewhere(fold, e, log.own)) return true;
         // What is written moves what is read in place.
         const recorded_event kept = e.to_owned();
         fold.apply(encode_recorded({&kept, 1}).view(0), rows);

@@ -57,6 +57,9 @@ public:
     virtual std::string_view stream() const noexcept = 0;
     virtual std::string_view table() const noexcept = 0;
     virtual std::uint32_t version() const noexcept = 0;
+    // Whether what stands there is work of the store where it was begun, and of no other: another
+    // store keeps such events in its log, and nothing follows from them.
+    virtual bool is_work() const noexcept { return false; }
     // Why this cannot be an event of the stream; nullopt: it can.
     virtual std::optional<std::string> fault_of(std::string_view type,
                                                 std::string_view data) const = 0;
@@ -113,6 +116,9 @@ private:
     const std::vector<std::unique_ptr<reserved_fold>> folds_;
     std::vector<std::unique_ptr<tailed_table>> tailed_;  // as many, null where there is no tail
 };
+
+// Whether nothing follows here from an event of the fold's stream.
+bool is_work_elsewhere(const reserved_fold& fold, const event_view& e, const origin_entry& own);
 
 // The rows of a fold without a tail as they are now, made anew where they are missing or another
 // version of the fold has left them.

@@ -40,6 +40,7 @@ class saga_fold final : public reserved_fold {
 public:
     std::string_view stream() const noexcept override { return "$sagas"; }
     std::string_view table() const noexcept override { return "sagas"; }
+    bool is_work() const noexcept override { return true; }
     std::uint32_t version() const noexcept override { return 1; }
     std::optional<std::string> fault_of(std::string_view type,
                                         std::string_view data) const override;

@@ -13,6 +13,8 @@
 #include "idem/limits.hpp"
 #include "idempotency/folds.hpp"
 #include "idempotency/row.hpp"
+#include "log/catalog.hpp"
+#include "log/own_origin.hpp"
 #include "log/pass.hpp"
 #include "storage/cursor.hpp"
 
@@ -135,8 +137,10 @@ void verify_table(storage::environment& env, const log_tables& tables, const res
     query of_stream;
     of_stream.stream = fold.stream();
     const auto pass = make_pass(tables, of_stream);
-    const auto add = [&right](const event_view& e) {
-        right.add(e);
+    const auto own =
+        read_origin(txn, env.find_table(catalog_name).value(), read_store_info(env).origin);
+    const auto add = [&](const event_view& e) {
+        if (!is_work_elsewhere(fold, e, own)) right.add(e);
         return true;
     };
     row_tail tail;

@@ -1,10 +1,13 @@
 #include "log/appender.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
+#include "log/catalog.hpp"
 #include "log/order_index.hpp"
 #include "log/upkeep.hpp"
 
@@ -15,6 +18,17 @@ namespace {
 // it never falls behind the last stamp, whatever the wall clock does.
 std::uint64_t physical_time(const wall_clock& clock) {
     return clock.now_ms() << 16;
+}
+
+// Throws where the log is so far ahead that its stamps would lead every other store astray.
+void check_drift(std::uint64_t stamp, std::uint64_t now, const wall_clock& clock) {
+    const std::uint64_t ahead = stamp > now ? (stamp - now) >> 16 : 0;
+    if (ahead <= clock.drift_max_ms()) return;
+    throw error(errc::clock_drift,
+                fmt::format("the log's clock is {} ms ahead of this machine's, over the limit of "
+                            "{}: set the machine's clock right, or open the store with a larger "
+                            "drift_max",
+                            ahead, clock.drift_max_ms()));
 }
 
 std::vector<event_view> views_of(const encoded_batch& batch, const decision& d) {
@@ -31,7 +45,7 @@ appender::appender(std::shared_ptr<storage::environment> env, log_tables tables,
                    derive_events derive)
     : env_(std::move(env)),
       tables_(tables),
-      origin_(origin),
+      created_with_(origin),
       observers_(std::move(observers)),
       row_(std::move(row)),
       clock_(std::move(clock)),
@@ -138,6 +152,7 @@ void appender::commit(const group& requests) {
     bool is_step = true;  // of the index of tags, which a store of an older idem lacks
     while (is_step) is_step = !commit_once(requests);
     for (auto* observer : observers_) observer->committed();
+    if (!file_) file_ = env_->identity();
     subjects_.committed();
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;
@@ -155,6 +170,7 @@ bool appender::commit_once(const group& requests) {
                   index_tags(*env_, txn, tables_, log.known);
         if (is_step) return;
         tags_given_up_ = !log.known.knows_tags();
+        begin_origin(log);
         heads_.begin(log.head.position);
         subjects_.begin();
         for (auto* observer : observers_) observer->begin(txn);
@@ -165,6 +181,17 @@ bool appender::commit_once(const group& requests) {
         subjects_.finish(txn);
     });
     return !is_step;
+}
+
+// What is appended bears the store's current origin, which is another one where the store was
+// copied or put back since it was written last.
+void appender::begin_origin(open_log& log) {
+    const storage::table catalog = log.txn.open_table(catalog_name);
+    const stamp last{log.head.clock, log.head.origin, log.head.counter};
+    if (!file_) check_file(log.txn, catalog, last, env_->identity(), created_with_);
+    log.own = read_origin(log.txn, catalog, created_with_);
+    log.head.counter = log.own.counter_of(log.own.current, last);
+    log.head.origin = log.own.current;
 }
 
 void appender::check_guard(const open_log& log, const append_guard& guard) {
@@ -222,7 +249,8 @@ decision appender::decide_on(open_log& log, request& r) {
     if (r.own == 0) r.own = r.batch.size();
     r.batch.shrink(r.own);  // to what it was, where the commit begins again
     decision d = decide_batch();
-    if (!derive_ || d.fresh.empty()) return sealed(std::move(d));
+    // What follows from accepted events has followed where they were made.
+    if (!derive_ || d.fresh.empty() || r.batch.keeps_stamps()) return sealed(std::move(d));
     const auto derived = derive_(log, views_of(r.batch, d));
     if (derived.empty()) return sealed(std::move(d));
     r.batch.extend(encoded_batch(derived, clock_.now()));
@@ -299,9 +327,16 @@ void appender::place(encoded_batch& batch, const decision& d, log_head& head) co
     for (const auto i : d.fresh) {
         const receipt& given = d.result.receipts[i];
         head.position = given.position;
+        if (const stamp* const kept = batch.kept_stamp(i)) {
+            head.clock = std::max(head.clock, kept->clock);
+            batch.place(i, given.position, given.revision, *kept);
+            continue;
+        }
         head.clock = std::max(now, head.clock + 1);
-        ++head.counter;
-        batch.place(i, given.position, given.revision, {head.clock, origin_, head.counter});
+        check_drift(head.clock, now, clock_);
+        // A note of this store is no part of the set of events, and is not counted.
+        if (batch.stream(i) != local_stream) ++head.counter;
+        batch.place(i, given.position, given.revision, {head.clock, head.origin, head.counter});
     }
 }
 

@@ -19,6 +19,7 @@
 #include "idem/append.hpp"
 #include "idem/condition.hpp"
 #include "log/decide.hpp"
+#include "log/own_origin.hpp"
 #include "log/record.hpp"
 #include "log/subject_writer.hpp"
 #include "storage/file_watch.hpp"
@@ -31,6 +32,7 @@ struct open_log {
     storage::write_transaction& txn;
     log_head head;
     index_view known;
+    origin_entry own = {};  // origins under which this store has written
 };
 
 // Takes part in the commits of appends. Called by one thread at a time, within the write
@@ -125,11 +127,13 @@ private:
     void write_batch(open_log& log, request& r);
     void refuse_erased(open_log& log, const request& r, decision& d);
     void write_blocks(open_log& log, const encoded_batch& batch, const decision& d) const;
+    void begin_origin(open_log& log);
     void place(encoded_batch& batch, const decision& d, log_head& head) const;
 
     std::shared_ptr<storage::environment> env_;
     const log_tables tables_;
-    const uuid origin_;
+    const uuid created_with_;                     // the store's first origin
+    std::optional<storage::file_identity> file_;  // that was checked
     const std::vector<append_observer*> observers_;
     const read_row row_;
     const wall_clock clock_;

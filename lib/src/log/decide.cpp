@@ -244,9 +244,9 @@ log_head read_log_head(const storage::transaction& txn, const log_tables& tables
                                 extent.blocks, extent.last),
                     {.position = extent.last});
     }
-    if (extent.last == 0) return {0, 0, 0, 0, extent.page_bytes};
+    if (extent.last == 0) return {0, 0, 0, 0, extent.page_bytes, {}};
     const stamp s = record_at(txn, tables, extent.last).stamp();
-    return {extent.last, s.clock, s.counter, blocks, extent.page_bytes};
+    return {extent.last, s.clock, s.counter, blocks, extent.page_bytes, s.origin};
 }
 
 std::optional<append_result> answer_if_known(const index_view& known, const log_tables& tables,

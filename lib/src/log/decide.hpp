@@ -21,6 +21,7 @@ struct log_head {
     std::uint64_t counter = 0;
     std::uint32_t blocks = 0;  // their number's low 32 bits
     std::uint64_t page_bytes = 0;
+    uuid origin = {};  // of the last event: this store's, then or now
 };
 log_head read_log_head(const storage::transaction& txn, const log_tables& tables);
 

@@ -194,6 +194,11 @@ void encoded_batch::shrink(std::size_t size) {
     if (!sealed_.empty()) sealed_.resize(size);
 }
 
+void encoded_batch::keep_stamp(std::size_t index, const stamp& s) {
+    kept_.resize(records_.size());
+    kept_[index] = s;
+}
+
 void encoded_batch::place(std::size_t index, std::uint64_t position, std::uint64_t revision,
                           const stamp& s) {
     const slot& record = records_[index];

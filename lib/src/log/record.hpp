@@ -55,6 +55,11 @@ public:
     void extend(const encoded_batch& by);
     void shrink(std::size_t size);
 
+    // The event keeps the stamp that it was given elsewhere.
+    void keep_stamp(std::size_t index, const stamp& s);
+    bool keeps_stamps() const noexcept { return !kept_.empty(); }
+    const stamp* kept_stamp(std::size_t index) const noexcept;
+
     // Fills in what the writer knows and seals the record with its checksum; may be repeated.
     void place(std::size_t index, std::uint64_t position, std::uint64_t revision, const stamp& s);
     std::string_view record(std::size_t index) const noexcept;
@@ -79,6 +84,7 @@ private:
     std::vector<slot> records_;
     // By index, none where an event is as it is stored; empty where that is all of them.
     std::vector<std::shared_ptr<sealed_event>> sealed_;
+    std::vector<std::optional<stamp>> kept_;  // by index; empty: none
     bool erases_ = false;
     std::string buffer_;  // aligned to 16 by the allocator; each record's size is a multiple of 8
 };
@@ -104,6 +110,9 @@ struct encoded_batch::sealed_event {
     bool to_be_sealed = false;
 };
 
+inline const stamp* encoded_batch::kept_stamp(std::size_t index) const noexcept {
+    return index < kept_.size() && kept_[index] ? &*kept_[index] : nullptr;
+}
 inline bool encoded_batch::has_sealed() const noexcept {
     return !sealed_.empty();
 }

@@ -430,16 +430,31 @@ void projection_rebuild::clear_up() {
 
 rebuild_result rebuild_projection(const event_source& source, const projection& p, unsigned threads,
                                   const rebuild_options& options) {
-    return with_one_knowledge([&] {
-        projection_rebuild rebuild(source, p, threads, options);
-        try {
-            return rebuild.run();
-        } catch (const error& e) {
-            // Whoever mends the handler would mix its rows with those of the broken one.
-            if (e.code() == errc::handler_failed) rebuild.discard();
-            throw;
-        }
-    });
+    subject_store& subjects = *source.tables.subjects;
+    const std::uint64_t erasures = last_erasure_now(subjects);
+    // An erasure leaves alone what somebody is at work on, who looks for it once he is not any
+    // more.
+    const auto leave = [&] {
+        if (last_erasure_now(subjects) != erasures) remove_abandoned_rebuilds(source.env->folder());
+    };
+    rebuild_result result;
+    try {
+        result = with_one_knowledge([&] {
+            projection_rebuild rebuild(source, p, threads, options);
+            try {
+                return rebuild.run();
+            } catch (const error& e) {
+                // Whoever mends the handler would mix its rows with those of the broken one.
+                if (e.code() == errc::handler_failed) rebuild.discard();
+                throw;
+            }
+        });
+    } catch (...) {
+        leave();
+        throw;
+    }
+    leave();
+    return result;
 }
 
 std::string_view to_string(phase value) noexcept {

@@ -45,11 +45,16 @@ void remove_abandoned_rebuilds(const std::filesystem::path& store) {
     for (const auto& entry : std::filesystem::directory_iterator(store)) {
         if (parse_folder_name(entry.path().filename())) found.push_back(entry.path());
     }
+    constexpr int attempts_max = 10;
     for (const auto& folder : found) {
-        const auto lock = storage::folder_lock::take(folder);
-        if (!lock) continue;  // somebody is at it, who begins anew
         std::error_code failed;
-        std::filesystem::remove_all(folder, failed);
+        for (int attempt = 0; attempt < attempts_max; ++attempt) {
+            failed.clear();
+            const auto lock = storage::folder_lock::take(folder);
+            if (!lock) break;  // somebody is at it, who begins anew
+            std::filesystem::remove_all(folder, failed);
+            if (failed != std::errc::directory_not_empty) break;  // else one began there meanwhile
+        }
         if (!failed) continue;
         throw error(errc::io, fmt::format("{}: an unfinished rebuild, which may hold data that was "
                                           "erased, cannot be removed: {}; remove it by hand",

@@ -1,8 +1,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "storage/handles.hpp"
 
@@ -52,6 +56,24 @@ const char* file_places::missing() const noexcept {
     if (find(data_name) != data_) return data_name;
     if (lock_ == identity()) return nullptr;
     return find(lock_name) != lock_ ? lock_name : nullptr;
+}
+
+file_identity environment::identity() const {
+    int file = -1;
+    mdb_env_get_fd(state_->env, &file);
+    const auto facts = ask_file(file);
+    struct statfs system {};
+    if (!facts || ::fstatfs(file, &system) != 0) {
+        throw_fault(state_->folder, errno, "asking which file the store is");
+    }
+    file_identity identity{0, facts->inode, 0};
+    std::memcpy(&identity.file_system, &system.f_fsid,
+                std::min(sizeof identity.file_system, sizeof system.f_fsid));
+    long generation = 0;  // file systems write four bytes or eight
+    if (::ioctl(file, FS_IOC_GETVERSION, &generation) == 0) {
+        identity.generation = static_cast<std::uint32_t>(generation);
+    }
+    return identity;
 }
 
 void check_in_place(const environment::state& s) {
