@@ -294,9 +294,10 @@ fold_order read_order(const node& top, const std::vector<std::string>& reasons) 
         declared.refuse("is not an order; write \"arrival\", \"commutative\" or \"canonical\"");
     }
     if (!reasons.empty()) {
-        declared.refuse(fmt::format("the order of events matters, for {}; write \"canonical\" to "
-                                    "have one order in every store",
-                                    reasons.front()));
+        declared.refuse(
+            fmt::format("the order of events matters, for {}; write \"canonical\" to "
+                        "have one order in every store",
+                        reasons.front()));
     }
     return fold_order::commutative;
 }

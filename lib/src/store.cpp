@@ -53,7 +53,8 @@ public:
           info(read_store_info(*env)),
           tables(log_tables::open(*env)),
           reader(env, tables),
-          events{env, tables, std::make_shared<const schema_registry>(env, tables)},
+          stamps(*env),
+          events{env, tables, std::make_shared<const schema_registry>(env, tables), &stamps},
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
@@ -99,6 +100,7 @@ public:
     const store_info info;
     const log_tables tables;
     const log_reader reader;
+    const noted_stamps stamps;
     const event_source events;
     projection_set projections;
     const unsigned replay_threads;

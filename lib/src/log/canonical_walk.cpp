@@ -1,6 +1,7 @@
 #include "log/canonical_walk.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "log/pass.hpp"
 
@@ -10,13 +11,42 @@ canonical_walk::canonical_walk(storage::environment& env, const log_tables& tabl
                                std::uint64_t last, const stamp_notes& notes, std::size_t late_max)
     : env_(env), tables_(tables), last_(last), notes_(&notes), late_max_(late_max) {}
 
-order_key canonical_walk::key_at(const storage::transaction& txn, record_cursor& records,
-                                 std::uint64_t position) const {
-    return order_key_of(event_at(records, position), notes_->of(txn, position));
+order_key canonical_walk::key_of(const event_view& e) const {
+    const stamp own = e.stamp();
+    const order_key key{own.clock, own.origin, e.id()};
+    if (lowered_.empty()) return key;
+    const auto found = lowered_.find(e.position());
+    if (found == lowered_.end()) return key;
+    return {found->second.first, found->second.second, key.id};
+}
+
+// Which events came with a lower stamp than their record has. Not the table of stamps: that may
+// know of what came behind the last position.
+void canonical_walk::read_notes() {
+    query notes{.to = last_};
+    notes.stream = std::string(local_stream);
+    const auto pass = make_pass(tables_, notes);
+    for (bool more = true; more;) {
+        const storage::read_transaction txn(env_);
+        const index_view known(txn, tables_);
+        more = pass->run(txn, [&](const event_view& e) {
+            notes_->each_in(
+                e, [&](const uuid& id, const other_stamp& other) { note(known, id, other.stamp); });
+            return true;
+        });
+    }
+}
+
+void canonical_walk::note(const index_view& known, const uuid& id, const stamp& other) {
+    known.show_id(id, [&](const event_view& e) {
+        if (order_key{other.clock, other.origin, id} >= key_of(e)) return;
+        lowered_[e.position()] = {other.clock, other.origin};
+    });
 }
 
 // Finds out which events are late, and keeps the first of those that were not handed out yet.
 void canonical_walk::survey() {
+    if (!std::exchange(begun_, true)) read_notes();
     elsewhere_.resize(last_ + 1);
     greatest_ = {};
     late_.clear();
@@ -27,19 +57,19 @@ void canonical_walk::survey() {
         record_cursor records(txn, tables_.log, storage::kept::no);
         read_slice slice;
         do {
-            const event_view e = event_at(records, position);
-            survey(e, order_key_of(e, notes_->of(txn, position)));
+            survey(event_at(records, position));
         } while (++position <= last_ && !slice.over());
     }
     std::sort_heap(late_.begin(), late_.end(),
                    [](const late_event& a, const late_event& b) { return a.key < b.key; });
 }
 
-void canonical_walk::survey(const event_view& e, const order_key& key) {
+void canonical_walk::survey(const event_view& e) {
     if (is_local(e)) {
         elsewhere_[e.position()] = true;
         return;
     }
+    const order_key key = key_of(e);
     if (key > greatest_) {
         greatest_ = key;
         return;
@@ -91,7 +121,7 @@ std::vector<std::uint64_t> canonical_walk::next(std::size_t max) {
             if (!txn) records.emplace(txn.emplace(env_), tables_.log, storage::kept::yes);
             const order_key& bound = late_[late_at_].key;
             const auto before = [&](std::uint64_t position) {
-                return key_at(*txn, *records, position) < bound;
+                return key_of(event_at(*records, position)) < bound;
             };
             if (!before(in_place_.back())) end = std::partition_point(from, end, before);
         }

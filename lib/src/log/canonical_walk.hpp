@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "log/index.hpp"
@@ -19,7 +20,8 @@ namespace idem {
 class canonical_walk {
 public:
     // Of events that are not in order it holds so many at once, about 50 bytes each; where there
-    // are more, the log is looked through once for every so many. And it holds a bit an event.
+    // are more, the log is looked through once for every so many. And it holds a bit for each
+    // event, and as much as for a late one for each whose least stamp is not that of its record.
     static constexpr std::size_t late_max_usual = 1'000'000;
 
     canonical_walk(storage::environment& env, const log_tables& tables, std::uint64_t last,
@@ -32,16 +34,20 @@ public:
     // Throws corrupt where an event cannot be read.
     std::vector<std::uint64_t> next(std::size_t max);
 
+    // Where one of them stands, by its stamps that the log told of up to the last position. Any
+    // thread, but during next().
+    order_key key_of(const event_view& e) const;
+
 private:
     struct late_event {
         order_key key;
         std::uint64_t position;
     };
+    void read_notes();
+    void note(const index_view& known, const uuid& id, const stamp& other);
     void survey();
-    void survey(const event_view& e, const order_key& key);
+    void survey(const event_view& e);
     bool refill();
-    order_key key_at(const storage::transaction& txn, record_cursor& records,
-                     std::uint64_t position) const;
 
     storage::environment& env_;
     const log_tables tables_;
@@ -49,15 +55,17 @@ private:
     const stamp_notes* notes_;
     const std::size_t late_max_;
 
+    bool begun_ = false;
+    std::unordered_map<std::uint64_t, std::pair<std::uint64_t, uuid>> lowered_;  // by position
     std::vector<bool> elsewhere_;   // by position: is late, or no event of the set
     order_key greatest_;            // while the log is looked through
     order_key done_;                // late ones up to here were handed out
     std::vector<late_event> late_;  // the least of them behind, in order once they are all found
     std::size_t late_at_ = 0;
-    bool more_late_ = true;                   // than late_ has
-    std::vector<std::uint64_t> in_place_;     // the next of the others
+    bool more_late_ = true;                // than late_ has
+    std::vector<std::uint64_t> in_place_;  // the next of the others
     std::size_t in_place_at_ = 0;
-    std::uint64_t position_ = 1;              // where to look for more of them
+    std::uint64_t position_ = 1;  // where to look for more of them
 };
 
 }  // namespace idem

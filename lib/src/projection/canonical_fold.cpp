@@ -41,8 +41,7 @@ void take_back(const order_key& place, const fold_terms& terms, cached_row& row,
     std::size_t part = history.parts().size() - 1;
     while (part > 0 && !is_before(history.parts()[part].touches.front(), place, again)) --part;
     auto ahead = history.cut(part, row);
-    ahead.insert(ahead.end(),
-                 history.ahead.begin() + static_cast<std::ptrdiff_t>(history.ahead_at),
+    ahead.insert(ahead.end(), history.ahead.begin() + static_cast<std::ptrdiff_t>(history.ahead_at),
                  history.ahead.end());
     history.ahead = std::move(ahead);
     history.ahead_at = 0;
@@ -62,12 +61,8 @@ event_view event_again::find(std::uint64_t position) {
     return event_at(*records_, position);
 }
 
-order_key event_again::key_of(const event_view& e) const {
-    return order_key_of(e, notes_->of(*txn_, e.position()));
-}
-
 order_key event_again::key_at(std::uint64_t position) {
-    return key_of(find(position));
+    return order_key_of(find(position), notes_->of(*txn_, position));
 }
 
 event_view event_again::read(std::uint64_t position) {
@@ -101,6 +96,35 @@ void fold_in_place(const projection& p, const fold_terms& terms, const event_vie
     history.add({place.clock, e.position()}, row);
     rows.count_touch();
     p.apply_row(e, row.key, row);
+}
+
+void move_in_place(const projection& p, const fold_terms& terms, const event_view& e,
+                   const order_key& place, cached_row& row, row_shard& rows, event_again& again) {
+    row_history& history = rows.history_of(row);
+    const auto is_it = [&](const row_touch& t) { return t.position == e.position(); };
+    std::optional<row_touch> before;
+    const auto look = [&](const history_part& part) {
+        const auto found = std::find_if(part.touches.begin(), part.touches.end(), is_it);
+        if (found != part.touches.end()) before = *found;
+    };
+    for (const history_part& part : history.parts()) look(part);
+    while (!before && !history.empty()) {
+        auto earlier = rows.part_before(row);
+        if (!earlier || earlier->is_below(terms.floor)) break;
+        look(*earlier);
+        history.put_before(*std::move(earlier));
+    }
+    if (before && before->clock < place.clock) return;
+    if (!before || place.clock < terms.floor) {
+        throw too_late{"it came with a lower stamp, and stands before the horizon with it"};
+    }
+    take_back(place, terms, row, rows, again);
+    const auto times = std::erase_if(history.ahead, is_it);
+    rows.note_unsettled(row);
+    for (std::size_t i = 0; i < times; ++i) {
+        rows.count_touch(-1);
+        fold_in_place(p, terms, e, place, row, rows, again);
+    }
 }
 
 void settle(const projection& p, row_shard& rows, event_again& again) {

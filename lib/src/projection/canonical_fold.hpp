@@ -25,11 +25,15 @@ public:
 
     // Where from; nullptr while there is none.
     void read_from(const storage::transaction* txn);
+    const storage::transaction* transaction() const noexcept { return txn_; }
     struct reading {
         reading(event_again& who, const storage::transaction* txn) : again(who) {
             again.read_from(txn);
         }
-        ~reading() { again.read_from(nullptr); }
+        ~reading() {
+            again.read_from(nullptr);
+            again.expect({});
+        }
         reading(const reading&) = delete;
         reading& operator=(const reading&) = delete;
         event_again& again;
@@ -37,7 +41,7 @@ public:
     // Events about to be written, which the log does not have yet; they are not copied.
     void expect(std::span<const event_view> batch) noexcept { batch_ = batch; }
 
-    order_key key_of(const event_view& e) const;
+    // Where an event stands that has touched a row, by all that is known of its stamps.
     order_key key_at(std::uint64_t position);
     // The event as its projection reads it; valid until the next call.
     event_view read(std::uint64_t position);
@@ -68,6 +72,11 @@ struct fold_terms {
 // order. What stands behind it waits in the row's history until it is settled, so that of several
 // late events the later ones cost little. Throws too_late.
 void fold_in_place(const projection& p, const fold_terms& terms, const event_view& e,
+                   const order_key& place, cached_row& row, row_shard& rows, event_again& again);
+
+// An event that the row has taken in came with another stamp: it goes to its new place, which is
+// before that of before. Nothing where it stands there already. Throws too_late.
+void move_in_place(const projection& p, const fold_terms& terms, const event_view& e,
                    const order_key& place, cached_row& row, row_shard& rows, event_again& again);
 
 // Applies what waits in the rows that were asked for since they were last settled.

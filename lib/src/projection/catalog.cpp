@@ -177,9 +177,9 @@ void write_projection(storage::write_transaction& txn, storage::table catalog, s
     builder.Finish(wire::CreateProjectionInfo(
         builder, name, record.version(), record.checkpoint, record.digest.high, record.digest.low,
         static_cast<std::uint8_t>(record.made_by.keys),
-        record.made_by.order == fold_order::commutative, definition,
-        record.failed_position, failure, skipped, record.registered, record.slot,
-        record.fingerprinted, code, reads, record.loading, erased, record.erasures,
+        record.made_by.order == fold_order::commutative, definition, record.failed_position,
+        failure, skipped, record.registered, record.slot, record.fingerprinted, code, reads,
+        record.loading, erased, record.erasures,
         static_cast<std::uint8_t>(1 + static_cast<int>(record.made_by.order)), record.floor,
         record.walk_to, record.walked, late, record.refolds, record.touches));
     txn.put(catalog, key,

@@ -36,8 +36,7 @@ struct scratch_rows {
     std::uint64_t replayed = 0;
 };
 scratch_rows find_scratch_at(const event_source& source, const projection& p,
-                             std::uint64_t position, unsigned threads,
-                             const watch_work& watch = {},
+                             std::uint64_t position, unsigned threads, const watch_work& watch = {},
                              std::uint64_t horizon_ms = limits::horizon_ms);
 
 // Keeps rows that were replayed, where that is wanted.

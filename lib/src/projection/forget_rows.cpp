@@ -29,7 +29,8 @@ void forget_progress(storage::write_transaction& txn, storage::table catalog) {
 }
 
 bool holds_rows(const std::string& table) {
-    return table.starts_with("state/") || table.starts_with("undo/") || table == checkpoints_table || table == snapshots_name;
+    return table.starts_with("state/") || table.starts_with("undo/") ||
+           table == checkpoints_table || table == snapshots_name;
 }
 
 }  // namespace

@@ -196,7 +196,8 @@ private:
         };
         while (pass->run(*events_[w], visit)) {
         }
-        if (pass->covered() != (listed_.empty() ? last : listed_[last])) throw std::length_error("fewer events than there were");
+        if (pass->covered() != (listed_.empty() ? last : listed_[last]))
+            throw std::length_error("fewer events than there were");
     }
 
     void apply(std::size_t shard) {
@@ -235,7 +236,7 @@ private:
         for (const auto& part : touched_) {
             const touched_rows& touched = part[shard];
             for (const auto& e : touched.entries) {
-                order.push_back({again.key_of(e.event), &touched, &e});
+                order.push_back({place_of(e.event), &touched, &e});
             }
         }
         const auto less = [](const placed& a, const placed& b) { return a.key < b.key; };
@@ -259,14 +260,20 @@ private:
         settle(projection_, rows, again);
     }
 
+    // By its record: what tells of another stamp stands behind the event, and moves it then.
+    order_key place_of(const event_view& e) const {
+        if (source_.walk) return source_.walk->key_of(e);
+        return {e.stamp().clock, e.stamp().origin, e.id()};
+    }
+
     const projection& projection_;
     const replay_source source_;
     row_cache& rows_;
     std::vector<const storage::read_transaction*> events_;  // of each thread
     std::uint64_t first_ = 0;
     std::uint64_t last_ = 0;
-    std::span<const std::uint64_t> listed_;                // not of the log from first_ on
-    std::vector<std::unique_ptr<event_again>> again_;      // of each shard
+    std::span<const std::uint64_t> listed_;            // not of the log from first_ on
+    std::vector<std::unique_ptr<event_again>> again_;  // of each shard
     struct alignas(128) own_arena {  // a thread's, so it shares no cache line with another's
         payload_arena payloads;
     };

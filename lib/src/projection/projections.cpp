@@ -366,10 +366,12 @@ void projection_set::begin(storage::write_transaction& txn) {
     }
 }
 
-void projection_set::batch(const open_log&, std::span<const event_view> events) {
+void projection_set::batch(const open_log& log, std::span<const event_view> events) {
     std::size_t done = 0;
     try {
-        for (; done < taking_part_.size(); ++done) taking_part_[done]->apply_batch(events);
+        for (; done < taking_part_.size(); ++done) {
+            taking_part_[done]->apply_batch(log.known, events);
+        }
     } catch (...) {
         while (done > 0) taking_part_[--done]->undo_batch();
         throw;

@@ -254,12 +254,12 @@ bool projection_rebuild::advance(projection_runner& runner, phase now) {
         // of events: the pace is held on the way.
         const std::uint64_t to = is_canonical() ? end : std::min(end, pace_.limit(position));
         position = runner.advance(to, [&, last = told](std::uint64_t reached) mutable {
-                                      constexpr auto often = std::chrono::milliseconds(100);
-                                      if (is_canonical()) pace_.wait(reached);
-                                      if (clock::now() - last < often) return true;
-                                      last = clock::now();
-                                      return go_on = tell(now, reached, end);
-                                  });
+            constexpr auto often = std::chrono::milliseconds(100);
+            if (is_canonical()) pace_.wait(reached);
+            if (clock::now() - last < often) return true;
+            last = clock::now();
+            return go_on = tell(now, reached, end);
+        });
         if (!go_on || !tell(now, position, end)) return false;
         pace_.wait(position);
         if (position < end) continue;
@@ -328,8 +328,8 @@ bool projection_rebuild::load(storage::environment& scratch, const projection_pl
 }
 
 // Appends some rows behind the last one. False: all are there.
-bool projection_rebuild::load_step(storage::environment& scratch, const tables& way, bool last_table,
-                                   std::uint64_t& done) {
+bool projection_rebuild::load_step(storage::environment& scratch, const tables& way,
+                                   bool last_table, std::uint64_t& done) {
     bool more = false;
     storage::write(env_, [&](storage::write_transaction& txn) {
         const storage::read_transaction made(scratch);

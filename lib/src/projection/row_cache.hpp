@@ -27,8 +27,8 @@ row_hash hash_of_key(std::string_view key) noexcept;
 // Aligned, so that it has two lines of the processor's cache and not parts of three.
 struct alignas(64) cached_row : state_table::slot {
     std::string key;
-    state_digest stored;            // the row's share of the digest, as it is in the table
-    state_digest written;           // likewise, as write() left it
+    state_digest stored;              // the row's share of the digest, as it is in the table
+    state_digest written;             // likewise, as write() left it
     std::uint64_t marked = 0;         // the mark at which undo got it
     std::uint32_t counted_bytes = 0;  // in the size of the shard
     bool touched = false;             // is in the shard's list of touched rows
@@ -44,6 +44,9 @@ class row_shard {
 public:
     row_shard(storage::table table, std::optional<storage::table> undo)
         : table_(table), undo_(undo) {}
+    row_shard(row_shard&&) = default;
+    row_shard(const row_shard&) = delete;
+    row_shard& operator=(const row_shard&) = delete;
 
     void use(storage::table table, std::optional<storage::table> undo) noexcept {
         clear();
@@ -67,7 +70,7 @@ public:
     row_history& history_of(cached_row& r);
     std::optional<history_part> part_before(const cached_row& r) const;  // what is in memory
     void forget_history(cached_row& r);
-    void count_touch() noexcept { ++touches_; }
+    void count_touch(int by = 1) noexcept { touches_ += by; }
     std::int64_t touches() const noexcept { return touches_; }  // more than the table has
     // Puts the count back, and lets go of rows whose histories were put back.
     void undo_touches(std::int64_t before) noexcept;
@@ -125,7 +128,7 @@ public:
 
     void clear() noexcept;  // forgets every row and change
     std::size_t bytes() const noexcept;
-    std::size_t touched() const noexcept;  // rows, since the last accept()
+    std::size_t touched() const noexcept;   // rows, since the last accept()
     std::int64_t touches() const noexcept;  // likewise, that histories have more
 
     // For those who work on all shards at once, a thread on each, and never undo.

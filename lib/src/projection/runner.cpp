@@ -111,6 +111,7 @@ projection_runner::projection_runner(projection p, const registered_schemas& kno
     }
     if (!is_canonical()) return;
     again_ = std::make_unique<event_again>(source_.tables, payloads_.get(), *source_.notes);
+    moved_ = std::make_unique<event_again>(source_.tables, payloads_.get(), *source_.notes);
 }
 
 void projection_runner::apply(const event_view& e, bool walking) {
@@ -215,10 +216,15 @@ projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
     erasures_ = source_.tables.subjects->last_erasure();
     if (is_canonical() && record_.checkpoint == 0) return gather_walk(to);
     if (projection_.keys_of && !limits_.one_by_one) {
-        if (auto slice = gather_keyed(to)) return std::move(*slice);
+        if (auto slice = gather_keyed(to)) {
+            if (is_canonical()) take_notes(*slice);
+            return std::move(*slice);
+        }
         cache_.clear();
     }
-    return gather_in_order(to);
+    auto slice = gather_in_order(to);
+    if (is_canonical()) take_notes(slice);
+    return slice;
 }
 
 // Nullopt: an event failed.
@@ -233,9 +239,9 @@ std::optional<projection_runner::slice_result> projection_runner::gather_keyed(s
     slice_result slice = start_slice();
     if (last <= record_.checkpoint) return slice;
     const auto end = clock::now() + limits_.time;
-    const auto done = replay_keyed(
-        projection_, replay_terms(record_.floor, false), cache_, record_.checkpoint + 1, last,
-        [&](std::uint64_t position) { return enough(end, position); });
+    const auto done = replay_keyed(projection_, replay_terms(record_.floor, false), cache_,
+                                   record_.checkpoint + 1, last,
+                                   [&](std::uint64_t position) { return enough(end, position); });
     if (!done) return std::nullopt;
     slice.more = *done < last;
     slice.checkpoint = *done;
@@ -352,9 +358,9 @@ std::uint64_t projection_runner::advance(std::uint64_t to, const watch_work& go_
                 continue;
             }
             const slice_result slice = gather(to);
-            const bool nothing =
-                slice.checkpoint == record_.checkpoint && slice.failure == record_.failure &&
-                slice.walked == record_.walked && slice.late.empty();
+            const bool nothing = slice.checkpoint == record_.checkpoint &&
+                                 slice.failure == record_.failure &&
+                                 slice.walked == record_.walked && slice.late.empty();
             if (!nothing && !commit(slice)) continue;
             if (!slice.failure.empty()) {
                 throw error(errc::handler_failed, slice.failure,
@@ -424,13 +430,19 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
     while (more) {
         more = pass->run(txn, step);
         if (!record_.late.empty()) return false;
-        if (record_.failure.empty()) record_.checkpoint = std::max(record_.checkpoint, pass->covered());
-        if (more && clock::now() >= deadline) return false;
+        if (record_.failure.empty())
+            record_.checkpoint = std::max(record_.checkpoint, pass->covered());
+        if (more && clock::now() >= deadline) break;
     }
-    return true;
+    if (again_ && !take_notes(txn, loaded_.checkpoint + 1, record_.checkpoint, record_.late)) {
+        ++record_.refolds;
+        out_ = true;
+        return false;
+    }
+    return !more;
 }
 
-void projection_runner::apply_batch(std::span<const event_view> events) {
+void projection_runner::apply_batch(const index_view& known, std::span<const event_view> events) {
     batch_start_ = record_.checkpoint;
     batch_known_ = known_;
     batch_out_ = out_;
@@ -450,6 +462,7 @@ void projection_runner::apply_batch(std::span<const event_view> events) {
         for (const event_view& e : events) {
             now = &e;
             apply(e);
+            if (again_ && is_local(e)) take_note(e, known, events);
         }
     } catch (const too_late& cause) {
         undo_batch();

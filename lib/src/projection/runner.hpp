@@ -104,8 +104,9 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
     bool begin(storage::write_transaction& txn, bool retry = false,
                time_point deadline = time_point::max());
-    void apply_batch(std::span<const event_view> events);  // throws handler_failed, nothing applied
-    void undo_batch() noexcept;                            // the last one
+    // Throws handler_failed, nothing applied.
+    void apply_batch(const index_view& known, std::span<const event_view> events);
+    void undo_batch() noexcept;  // the last one
     void finish(storage::write_transaction& txn);
     // Between begin() and finish(). Throws handler_failed where it stands before an event, stale
     // where it rests.
@@ -164,6 +165,13 @@ private:
     void come_to_walk(const slice_result& slice);
     std::string why_late(const event_view& e, const too_late& cause) const;
     void note_late(const event_view& e, const too_late& cause);
+    // Of what came with a lower stamp than before, by a note of the log.
+    void take_note(const event_view& note, const index_view& known,
+                   std::span<const event_view> batch);
+    void move(std::uint64_t position, const stamp& to);
+    void take_notes(slice_result& slice);
+    bool take_notes(const storage::transaction& txn, std::uint64_t first, std::uint64_t last,
+                    std::string& late);
     std::uint64_t horizon_at(const storage::transaction& log, std::uint64_t position,
                              std::uint64_t touches) const;
     void keep_horizon(storage::write_transaction& txn, projection_record& next);
@@ -197,6 +205,7 @@ private:
 
     // Of a canonical projection.
     std::unique_ptr<event_again> again_;
+    std::unique_ptr<event_again> moved_;  // shows the one that moves
     std::unique_ptr<canonical_walk> walk_;
     std::uint64_t walk_at_ = 0;     // events that it has handed out
     std::uint64_t walk_floor_ = 0;  // of the walk under way

@@ -44,6 +44,7 @@ replay_source projection_runner::replay_terms(std::uint64_t floor, bool walking)
     if (!is_canonical()) return terms;
     terms.canonical = fold_terms{floor, walking};
     terms.notes = source_.notes;
+    if (walking) terms.walk = walk_.get();
     return terms;
 }
 
@@ -51,7 +52,9 @@ void projection_runner::apply_to_rows(const event_view& shown, bool walking, std
     key_list touched;
     projection_.keys_of(shown, touched);
     if (touched.keys.empty()) return;
-    const order_key place = again_->key_of(shown);
+    const order_key place = walking
+                                ? walk_->key_of(shown)
+                                : order_key{shown.stamp().clock, shown.stamp().origin, shown.id()};
     for (const std::string& key : touched.keys) {
         const auto [rows, row] = cache_.place_of(key);
         fold_in_place(projection_, {floor, walking}, shown, place, *row, *rows, *again_);
@@ -165,12 +168,87 @@ void projection_runner::walk_one_by_one(slice_result& slice) {
     } while (slice.more && !enough(end, slice.walked));
 }
 
+// ---- notes of other stamps
+
+void projection_runner::take_note(const event_view& note, const index_view& known,
+                                  std::span<const event_view> batch) {
+    source_.notes->each_in(note, [&](const uuid& id, const other_stamp& other) {
+        std::uint64_t position = 0;
+        known.show_id(id, [&](const event_view& e) { position = e.position(); });
+        const auto is_it = [&](const event_view& e) { return e.id() == id; };
+        const auto here = std::find_if(batch.begin(), batch.end(), is_it);
+        if (here != batch.end()) position = here->position();
+        if (position == 0 || position >= note.position()) return;
+        const event_again::reading reads(*moved_, again_->transaction());
+        moved_->expect(batch);
+        try {
+            move(position, other.stamp);
+        } catch (const too_late&) {
+            throw;
+        } catch (const std::exception& cause) {
+            throw too_late{cause.what()};  // the fold from nothing meets it again
+        }
+    });
+}
+
+void projection_runner::move(std::uint64_t position, const stamp& to) {
+    const event_view e = moved_->read(position);
+    if (is_local(e) || !handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
+    if (record_.skips(position)) return;
+    const order_key place{to.clock, to.origin, e.id()};
+    const order_key own{e.stamp().clock, e.stamp().origin, e.id()};
+    if (place >= own || again_->key_at(position) < place) return;  // another note tells of less
+    key_list touched;
+    projection_.keys_of(e, touched);
+    for (const std::string& key : touched.keys) {
+        const auto [rows, row] = cache_.place_of(key);
+        move_in_place(projection_, {record_.floor, false}, e, place, *row, *rows, *again_);
+        settle(projection_, *rows, *again_);
+    }
+    cache_.check_touched();
+}
+
+// False: one of them came too late, and why.
+bool projection_runner::take_notes(const storage::transaction& txn, std::uint64_t first,
+                                   std::uint64_t last, std::string& late) {
+    if (first > last) return true;
+    query notes{.from = first, .to = last};
+    notes.stream = std::string(local_stream);
+    const auto pass = make_pass(source_.tables, notes);
+    const index_view known(txn, source_.tables);
+    for (bool more = true; more && late.empty();) {
+        more = pass->run(txn, [&](const event_view& note) {
+            cache_.mark();
+            try {
+                take_note(note, known, {});
+            } catch (const too_late& cause) {
+                late = why_late(note, cause);
+            }
+            if (!late.empty()) cache_.undo();
+            return late.empty();
+        });
+    }
+    return late.empty();
+}
+
+void projection_runner::take_notes(slice_result& slice) {
+    if (slice.checkpoint == record_.checkpoint || !slice.late.empty()) return;
+    const storage::read_transaction events(*source_.env);
+    std::optional<storage::read_transaction> rows;
+    if (source_.env != place_.env) rows.emplace(*place_.env);
+    cache_.read_from(rows ? &*rows : &events);
+    const event_again::reading reads(*again_, &events);
+    take_notes(events, record_.checkpoint + 1, slice.checkpoint, slice.late);
+    cache_.read_from(nullptr);
+}
+
 // ---- the horizon
 
 std::string projection_runner::why_late(const event_view& e, const too_late& cause) const {
-    return fmt::format("event {} at position {} came too late to be put in its place ({}), so the "
-                       "rows are to be folded anew; rebuild it",
-                       to_string(e.id()), e.position(), cause.why);
+    return fmt::format(
+        "event {} at position {} came too late to be put in its place ({}), so the "
+        "rows are to be folded anew; rebuild it",
+        to_string(e.id()), e.position(), cause.why);
 }
 
 void projection_runner::note_late(const event_view& e, const too_late& cause) {
@@ -191,8 +269,8 @@ std::uint64_t projection_runner::horizon_at(const storage::transaction& log, std
     std::uint64_t floor = now > span ? now - span : 0;
     std::uint64_t events = std::min(position, limits_.horizon_events);
     if (touches > limits_.horizon_touches) {
-        const double part = static_cast<double>(limits_.horizon_touches) /
-                            static_cast<double>(touches) / 2;
+        const double part =
+            static_cast<double>(limits_.horizon_touches) / static_cast<double>(touches) / 2;
         events = static_cast<std::uint64_t>(static_cast<double>(events) * part);
     }
     if (events < position) floor = std::max(floor, clock_at(position - events));
@@ -206,7 +284,8 @@ void projection_runner::keep_horizon(storage::write_transaction& txn, projection
     if (next.walk_to == 0 && next.checkpoint != 0) {
         std::optional<storage::read_transaction> own;
         if (source_.env != place_.env) own.emplace(*source_.env);
-        const storage::transaction& log = own ? static_cast<const storage::transaction&>(*own) : txn;
+        const storage::transaction& log =
+            own ? static_cast<const storage::transaction&>(*own) : txn;
         next.floor = std::max(next.floor, horizon_at(log, next.checkpoint, next.touches));
     }
     const auto more = static_cast<std::int64_t>(next.touches) + cache_.touches();

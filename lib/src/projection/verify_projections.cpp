@@ -62,9 +62,10 @@ void check_undo(storage::environment& env, const projection_record& listed, find
         if (!undo::decode(entry->first, entry->second)) ++damaged;
     }
     if (damaged == 0) return;
-    found.add({"undo_damaged", listed.checkpoint, subject,
-               fmt::format("{} entries that take rows of projection {} back are damaged; rebuild it",
-                           damaged, subject)});
+    found.add(
+        {"undo_damaged", listed.checkpoint, subject,
+         fmt::format("{} entries that take rows of projection {} back are damaged; rebuild it",
+                     damaged, subject)});
 }
 
 void compare_with_replay(const event_source& source, const projection& p,
@@ -89,18 +90,18 @@ void compare_with_replay(const event_source& source, const projection& p,
 
 }  // namespace
 
-void verify_projections(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
-                        std::uint64_t head, const verify_options& options, finding_list& found) {
+void verify_projections(const event_source& source, std::uint64_t head,
+                        const verify_options& options, finding_list& found) {
+    const auto& env = source.env;
     const auto catalog = env->find_table(catalog_name);
     std::vector<projection_record> records;
     {
         const storage::read_transaction txn(*env);
         records = list_projections(txn, *catalog);
     }
-    const event_source source{env, tables, std::make_shared<const schema_registry>(env, tables)};
     for (const projection_record& listed : records) {
         if (found.full()) return;
-        const auto record = check_rows(*env, tables, head, listed, found);
+        const auto record = check_rows(*env, source.tables, head, listed, found);
         check_undo(*env, listed, found);
         if (!record) continue;
         const auto given = std::find_if(

@@ -45,8 +45,8 @@ void switch_current(const event_source& source, std::string_view name, std::uint
             undo = env.find_table(undo_table_name(name, version, record.slot)).value();
         }
         runner.emplace(*p, *known,
-                       projection_place{source.env, catalog, key, record.slot, rows, undo},
-                       source, threads);
+                       projection_place{source.env, catalog, key, record.slot, rows, undo}, source,
+                       threads);
         try {
             runner->advance(std::numeric_limits<std::uint64_t>::max());
         } catch (const error& e) {
