@@ -25,9 +25,9 @@ struct wanted {
         for (const auto& e : events) store.append(idem::event(e));
         auto fold = traces();
         fold.order = idem::fold_order::arrival;
-        const auto rows = store.replay(fold);
-        digest = rows.digest();
-        rows.for_each(
+        const auto folded = store.replay(fold);
+        digest = folded.digest();
+        folded.for_each(
             [&](std::string_view key, std::string_view row) { this->rows.emplace(key, row); });
     }
     idem::state_digest digest;
@@ -54,7 +54,8 @@ void check_everything(const idem::store& store, const wanted& expected) {
     CHECK(store.replay(traces()).digest() == expected.digest);
     CHECK(store.check_projection(traces()).empty());
     idem::verify_options options;
-    options.projections = {traces()};
+    const std::vector<idem::projection> known{traces()};
+    options.projections = known;
     CHECK(idem::verify(store.path(), options).findings.empty());
 }
 
@@ -134,8 +135,8 @@ TEST_CASE("rows of the past are those of the events that had come by then") {
 
 TEST_CASE("an event of before the horizon makes the projection be folded anew") {
     const std::uint64_t day = idem::limits::horizon_ms;
-    wall_clock_ms = 2'000'000;
     for (const auto mode : {projection_mode::background, projection_mode::manual}) {
+        wall_clock_ms = 2'000'000;
         const scratch_folder folder;
         idem::store store(folder / "s.idem", told_time());
         store.run(traces(), mode);
@@ -147,7 +148,7 @@ TEST_CASE("an event of before the horizon makes the projection be folded anew") 
             REQUIRE(store.wait_for("traces", store.head(), std::chrono::seconds(60)));
         };
         take(1, 1, 10 * day);
-        take(2, 1, 11 * day - 1);
+        take(2, 1, 11 * day - 1000);
         take(3, 1, 10 * day - 1);  // just within
         CHECK(store.find_projection("traces")->refolds == 0);
         take(1, 2, 12 * day);
@@ -159,6 +160,56 @@ TEST_CASE("an event of before the horizon makes the projection be folded anew") 
         take(4, 2, 13 * day - 5);
         CHECK(store.find_projection("traces")->refolds == 1);
         check_everything(store, wanted(events));
+    }
+}
+
+// Two stores that imported the same events each for itself, and then met.
+TEST_CASE("an event that comes again with a lower stamp goes to the place of that") {
+    for (const std::uint64_t seed : seeds(20)) {
+        CAPTURE(seed);
+        std::mt19937_64 random(seed);
+        wall_clock_ms = 2'000'000;
+        auto events = foreign_history(random, 2 + random() % 100, 1 + random() % 3);
+        const auto mode = static_cast<projection_mode>(random() % 3);
+        const scratch_folder folder;
+        idem::store store(folder / "s.idem", told_time());
+        store.run(traces(), mode);
+        // The same events under stamps of two further origins, in orders of their own.
+        std::vector<std::vector<idem::recorded_event>> copies;
+        for (std::uint64_t origin = 10; origin < 12; ++origin) {
+            auto copy = events;
+            std::shuffle(copy.begin(), copy.end(), random);
+            copy.resize(1 + random() % copy.size());
+            std::uint64_t clock = (std::uint64_t{2'000'000} << 16) + random() % 50;
+            std::uint64_t counter = 0;
+            for (auto& e : copy) {
+                e.stamp = {clock += 1 + random() % 3, origin_of(origin), ++counter};
+            }
+            copies.push_back(std::move(copy));
+        }
+        if (random() % 2 == 0) std::swap(events, copies[0]);  // one of the copies comes first
+        std::vector<std::vector<idem::recorded_event>> batches = deal(events, random);
+        for (const auto& copy : copies) {
+            for (auto& batch : deal(copy, random)) batches.push_back(std::move(batch));
+        }
+        std::map<idem::uuid, idem::recorded_event> least;
+        for (const auto& batch : batches) {
+            for (const auto& e : batch) {
+                const auto [found, added] = least.emplace(e.id, e);
+                if (!added && stands_before(e, found->second)) found->second = e;
+            }
+            for (const auto& answer : store.replica().accept(batch)) {
+                CAPTURE(answer.reason);
+                REQUIRE(answer.position != 0);
+            }
+            if (mode == projection_mode::manual && random() % 2 == 0) store.catch_up("traces");
+        }
+        if (mode == projection_mode::manual) store.catch_up("traces");
+        REQUIRE(store.wait_for("traces", store.head(), std::chrono::seconds(60)));
+        std::vector<idem::recorded_event> all;
+        for (const auto& [id, e] : least) all.push_back(e);
+        check_everything(store, wanted(all));
+        CHECK(store.find_projection("traces")->refolds == 0);
     }
 }
 

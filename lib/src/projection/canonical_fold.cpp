@@ -10,14 +10,18 @@
 namespace idem {
 namespace {
 
-// Whether a touch comes before a place. Stamps of two origins may have one clock.
+// Where the event of a touch stands to a place. Its id is asked for where two copies of a store
+// have written under one origin at one time.
+std::strong_ordering compare(const row_touch& touch, const order_key& place, event_again& again) {
+    if (const auto by = touch.clock <=> place.clock; by != 0) return by;
+    if (const auto by = touch.origin <=> place.origin; by != 0) return by;
+    return again.id_at(touch.position) <=> place.id;
+}
 bool is_before(const row_touch& touch, const order_key& place, event_again& again) {
-    if (touch.clock != place.clock) return touch.clock < place.clock;
-    return again.key_at(touch.position) < place;
+    return compare(touch, place, again) < 0;
 }
 bool is_behind(const row_touch& touch, const order_key& place, event_again& again) {
-    if (touch.clock != place.clock) return touch.clock > place.clock;
-    return again.key_at(touch.position) > place;
+    return compare(touch, place, again) > 0;
 }
 
 void apply_again(const projection& p, cached_row& row, event_again& again) {
@@ -61,6 +65,10 @@ event_view event_again::find(std::uint64_t position) {
     return event_at(*records_, position);
 }
 
+uuid event_again::id_at(std::uint64_t position) {
+    return find(position).id();
+}
+
 order_key event_again::key_at(std::uint64_t position) {
     return order_key_of(find(position), notes_->of(*txn_, position));
 }
@@ -93,7 +101,7 @@ void fold_in_place(const projection& p, const fold_terms& terms, const event_vie
     while (!history.is_settled() && is_before(history.ahead[history.ahead_at], place, again)) {
         apply_again(p, row, again);
     }
-    history.add({place.clock, e.position()}, row);
+    history.add({place.clock, e.position(), place.origin}, row);
     rows.count_touch();
     p.apply_row(e, row.key, row);
 }
@@ -114,7 +122,7 @@ void move_in_place(const projection& p, const fold_terms& terms, const event_vie
         look(*earlier);
         history.put_before(*std::move(earlier));
     }
-    if (before && before->clock < place.clock) return;
+    if (before && is_before(*before, place, again)) return;
     if (!before || place.clock < terms.floor) {
         throw too_late{"it came with a lower stamp, and stands before the horizon with it"};
     }

@@ -41,7 +41,8 @@ public:
     // Events about to be written, which the log does not have yet; they are not copied.
     void expect(std::span<const event_view> batch) noexcept { batch_ = batch; }
 
-    // Where an event stands that has touched a row, by all that is known of its stamps.
+    uuid id_at(std::uint64_t position);
+    // Where an event stands by all that is known of its stamps.
     order_key key_at(std::uint64_t position);
     // The event as its projection reads it; valid until the next call.
     event_view read(std::uint64_t position);

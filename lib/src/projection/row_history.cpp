@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <iterator>
+#include <type_traits>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
@@ -22,7 +23,7 @@ struct entry_head {
     std::uint64_t present;
 };
 static_assert(sizeof(entry_head) == touches_at);
-static_assert(sizeof(row_touch) == 16);
+static_assert(sizeof(row_touch) == 32 && std::is_trivially_copyable_v<row_touch>);
 
 std::string key_of(std::string_view row_key, std::uint32_t number) {
     std::string key;

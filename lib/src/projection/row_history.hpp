@@ -7,7 +7,7 @@
 //           0       XXH3-64 of the key and of all that follows
 //           8       the number of the part, 4 bytes; n, 4 bytes
 //           16      1: the row was there; zero, 7 bytes
-//           24      n touches, 16 bytes each: clock, position
+//           24      n touches, 32 bytes each: clock, position, origin
 //           ...     the row before the first of them
 //
 // A part has up to touches_max touches, in canonical order, and the parts of a row follow one
@@ -22,14 +22,17 @@
 #include <vector>
 
 #include "idem/projection.hpp"
+#include "idem/uuid.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {
 
-// An event that has touched a row: the clock of its least stamp, and where it is in the log.
+// An event that has touched a row: clock and origin of the stamp by which it stands there, and
+// where it is in the log.
 struct row_touch {
     std::uint64_t clock = 0;
     std::uint64_t position = 0;
+    uuid origin;
 };
 
 struct history_part {
