@@ -146,7 +146,7 @@ public:
     // handler_failed where the handler threw; the checkpoint then stands before that event.
     std::uint64_t catch_up(std::string_view name);
 
-    // Until it has applied `position`, in whichever process. False: too late. Throws handler_failed.
+    // Until it has applied `position`, in whichever process; false: too late. Throws handler_failed
     bool wait_for(std::string_view name, std::uint64_t position,
                   std::chrono::milliseconds timeout = std::chrono::minutes(1)) const;
 

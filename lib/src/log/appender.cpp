@@ -152,7 +152,7 @@ void appender::commit(const group& requests) {
     bool is_step = true;  // of the index of tags, which a store of an older idem lacks
     while (is_step) is_step = !commit_once(requests);
     for (auto* observer : observers_) observer->committed();
-    if (!file_) file_ = env_->identity();
+    if (!file_) file_ = identity_of(*env_);
     subjects_.committed();
     heads_.committed(added_.head + added_.ids.size());
     if (added_.ids.size() == 0) return;
@@ -188,7 +188,7 @@ bool appender::commit_once(const group& requests) {
 void appender::begin_origin(open_log& log) {
     const storage::table catalog = log.txn.open_table(catalog_name);
     const stamp last{log.head.clock, log.head.origin, log.head.counter};
-    if (!file_) check_file(log.txn, catalog, last, env_->identity(), created_with_);
+    if (!file_) check_file(log.txn, catalog, last, identity_of(*env_), created_with_);
     log.own = read_origin(log.txn, catalog, created_with_);
     log.head.counter = log.own.counter_of(log.own.current, last);
     log.head.origin = log.own.current;

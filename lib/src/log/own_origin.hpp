@@ -11,6 +11,7 @@
 
 #include "idem/event.hpp"
 #include "log/decide.hpp"
+#include "storage/file_identity.hpp"
 #include "storage/storage.hpp"
 
 namespace idem {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "storage/file_identity.hpp"
 #include "storage/handles.hpp"
 
 namespace idem::storage {
@@ -58,13 +59,13 @@ const char* file_places::missing() const noexcept {
     return find(lock_name) != lock_ ? lock_name : nullptr;
 }
 
-file_identity environment::identity() const {
+file_identity identity_of(const environment& env) {
     int file = -1;
-    mdb_env_get_fd(state_->env, &file);
+    mdb_env_get_fd(env.internals().env, &file);
     const auto facts = ask_file(file);
     struct statfs system {};
     if (!facts || ::fstatfs(file, &system) != 0) {
-        throw_fault(state_->folder, errno, "asking which file the store is");
+        throw_fault(env.folder(), errno, "asking which file the store is");
     }
     file_identity identity{0, facts->inode, 0};
     std::memcpy(&identity.file_system, &system.f_fsid,

@@ -56,15 +56,6 @@ struct table_stats {
     std::uint64_t bytes = 0;  // of all its pages
 };
 
-// Which file it is, on whichever machine: not its path, and no copy's.
-struct file_identity {
-    std::uint64_t file_system = 0;
-    std::uint64_t inode = 0;
-    std::uint64_t generation = 0;  // of the inode; 0: the file system has none
-
-    friend bool operator==(const file_identity&, const file_identity&) = default;
-};
-
 // A key and a value inside the map: valid until the transaction ends or, within a write
 // transaction, until its next write.
 using entry = std::pair<std::string_view, std::string_view>;
@@ -118,8 +109,6 @@ public:
     // Throws busy where this thread is inside a read transaction of this environment. A write by
     // it, or by another thread that it waits for, could not grow the map.
     void check_not_reading() const;
-
-    file_identity identity() const;  // of the data file
 
     // Throws io where the files were removed or replaced since they were opened. Writers need not
     // ask: every write transaction does.
