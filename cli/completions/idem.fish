@@ -65,6 +65,7 @@ complete -c idem -n '__fish_seen_subcommand_from log' -l from -x -d 'From this p
 complete -c idem -n '__fish_seen_subcommand_from log' -l to -x -d 'Up to this position'
 complete -c idem -n '__fish_seen_subcommand_from log' -l limit -x -d 'At most so many'
 complete -c idem -n '__fish_seen_subcommand_from log' -l reverse -d 'The newest first'
+complete -c idem -n '__fish_seen_subcommand_from log' -l order -x -a 'arrival canonical' -d 'Arrival, or by stamp'
 complete -c idem -n '__fish_seen_subcommand_from log' -l raw -d 'Data as it is stored'
 complete -c idem -n '__fish_seen_subcommand_from log' -l follow -d 'Wait for more'
 complete -c idem -n '__fish_seen_subcommand_from show' -l source -x -d 'EVENT is the id that this sender gave'

@@ -52,8 +52,8 @@ public:
           env(open_environment(folder, options)),
           info(read_store_info(*env)),
           tables(log_tables::open(*env)),
-          reader(env, tables),
           stamps(*env),
+          reader(env, tables, stamps),
           events{env, tables, std::make_shared<const schema_registry>(env, tables), &stamps},
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
@@ -99,8 +99,8 @@ public:
     const std::shared_ptr<storage::environment> env;
     const store_info info;
     const log_tables tables;
-    const log_reader reader;
     const noted_stamps stamps;
+    const log_reader reader;
     const event_source events;
     projection_set projections;
     const unsigned replay_threads;

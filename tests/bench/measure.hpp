@@ -67,6 +67,7 @@ void measure_effects(const settings& s, report& r);     // declared and carried 
 void measure_sagas(const settings& s, report& r);       // steps without external work
 void measure_sealed(const settings& s, report& r);      // data of data subjects
 void measure_order(const settings& s, report& r);       // canonical order, and what sync says
-void measure_rebuild(const settings& s, report& r);     // of typed events, whole
+void measure_rebuild(const settings& s, report& r);
+void measure_canonical(const settings& s, report& r);     // of typed events, whole
 
 }  // namespace bench

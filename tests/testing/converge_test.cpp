@@ -63,14 +63,14 @@ auto counts() {
     return idem::keyed_fold<std::string, std::uint64_t>("counts")
         .on("Happened", wrong::stream_of,
             [](std::uint64_t n, const idem::event_view&) { return n + 1; })
-        .order_insensitive();
+        .commutative();
 }
 
 auto balances() {
     return idem::keyed_fold<std::string, std::int64_t>("balances")
         .on("Happened", wrong::stream_of,
             [](std::int64_t sum, const idem::event_view& e) { return sum + wrong::amount(e); })
-        .order_insensitive();
+        .commutative();
 }
 
 auto latest() {

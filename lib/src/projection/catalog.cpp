@@ -92,6 +92,15 @@ bool projection_record::skips(std::uint64_t position) const noexcept {
                        [position](const skipped_event& s) { return s.position == position; });
 }
 
+void projection_record::skip_also(const std::vector<skipped_event>& more) {
+    for (const skipped_event& skip : more) {
+        const auto place = std::lower_bound(
+            skipped.begin(), skipped.end(), skip.position,
+            [](const skipped_event& s, std::uint64_t position) { return s.position < position; });
+        if (place == skipped.end() || place->position != skip.position) skipped.insert(place, skip);
+    }
+}
+
 void projection_record::skip_failed(std::string_view reason) {
     const auto place = std::upper_bound(
         skipped.begin(), skipped.end(), failed_position,

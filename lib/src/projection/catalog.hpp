@@ -48,6 +48,7 @@ struct projection_record {
     std::uint32_t version() const noexcept { return made_by.version; }
     bool skips(std::uint64_t position) const noexcept;
     void skip_failed(std::string_view reason);  // the event before which it stands
+    void skip_also(const std::vector<skipped_event>& more);
     // Events behind this position are in no row.
     std::uint64_t reached() const noexcept { return walk_to > checkpoint ? walk_to : checkpoint; }
 };

@@ -10,7 +10,6 @@
 #include "log/catalog.hpp"
 #include "projection/checkpoints.hpp"
 #include "projection/kept_state.hpp"
-#include "projection/rebuild.hpp"
 #include "projection/snapshots.hpp"
 #include "storage/file_watch.hpp"
 
@@ -164,20 +163,6 @@ std::uint64_t projection_set::catch_up(std::string_view name) {
         if (e.code() != errc::stale || !fold_anew(found->fold, {})) throw;
     }
     return found->runner->advance(everything);
-}
-
-// Where an event has come too late for the rows. False: they are as they are for another reason.
-bool projection_set::fold_anew(const projection& p, const std::stop_token& stop) {
-    if (p.order != fold_order::canonical) return false;
-    {
-        const auto catalog = source_.env->find_table(catalog_name).value();
-        const storage::read_transaction txn(*source_.env);
-        const auto record = read_projection(txn, catalog, catalog_key(p.name, p.version));
-        if (!record || record->late.empty() || !record->erased.empty()) return false;
-    }
-    rebuild_options options;
-    options.progress = [&stop](const rebuild_progress&) { return !stop.stop_requested(); };
-    return rebuild_projection(source_, p, threads_, options).complete;
 }
 
 std::uint64_t projection_set::catch_up_inline(projection_runner& runner) {
@@ -414,52 +399,6 @@ void projection_set::erased(storage::write_transaction& txn, std::uint64_t first
     }
     drop_checkpoint_entries(txn, catalog, first);
     drop_fold_snapshots(txn);
-}
-
-void projection_set::fold_anew_if_late(const error& fault, const projection& p,
-                                       const std::stop_token& stop) noexcept {
-    try {
-        if (fault.code() == errc::stale && fold_anew(p, stop)) {
-            source_.env->watch().announce_commit();  // there may be more to apply by now
-        }
-    } catch (const error&) {  // as above
-    }
-}
-
-void projection_set::follow(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        const std::uint64_t ticket = source_.env->watch().ticket();
-        std::vector<std::string> resting;
-        const auto known = source_.schemas->get();
-        std::vector<std::shared_ptr<projection_runner>> runners;
-        {
-            const std::scoped_lock lock(mutex_);
-            for (auto& [name, r] : running_) {
-                if (!r.runner || !r.runner->is_current(*known)) resting.push_back(name);
-                if (r.runner && r.mode == projection_mode::background) runners.push_back(r.runner);
-            }
-        }
-        // What fails is recorded in the catalog where it is the handler's; else (no space, for
-        // instance) it is met again when the store next changes, or a while later.
-        for (const auto& name : resting) {
-            try {
-                wake(name);
-                const auto rests = find_running(name);
-                const bool follows = rests && rests->mode == projection_mode::background;
-                if (follows && !rests->runner && fold_anew(rests->fold, stop)) wake(name);
-            } catch (const error&) {
-            }
-        }
-        for (const auto& r : runners) {
-            try {
-                if (r->stands_on_failure()) continue;
-                r->advance(everything, [&stop](std::uint64_t) { return !stop.stop_requested(); });
-            } catch (const error& e) {
-                fold_anew_if_late(e, r->fold(), stop);
-            }
-        }
-        if (!stop.stop_requested()) source_.env->watch().wait(ticket, std::chrono::seconds(10));
-    }
 }
 
 }  // namespace idem

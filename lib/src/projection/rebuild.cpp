@@ -32,18 +32,6 @@ storage::environment_options scratch_options() {
     return options;
 }
 
-// In the order of their positions.
-std::vector<skipped_event> with_skips(std::vector<skipped_event> some,
-                                      const std::vector<skipped_event>& more) {
-    for (const skipped_event& skip : more) {
-        const auto place = std::lower_bound(
-            some.begin(), some.end(), skip.position,
-            [](const skipped_event& s, std::uint64_t position) { return s.position < position; });
-        if (place == some.end() || place->position != skip.position) some.insert(place, skip);
-    }
-    return some;
-}
-
 std::uint64_t last_erasure_now(subject_store& subjects) {
     subjects.find_table();
     return subjects.last_erasure();
@@ -221,7 +209,7 @@ void projection_rebuild::keep_skips(storage::environment& env, storage::table ca
     if (!kept || kept->skipped.empty() || !is_ours(*kept)) return;
     storage::write(env, [&](storage::write_transaction& txn) {
         auto record = read_projection(txn, catalog, key).value();
-        record.skipped = with_skips(std::move(record.skipped), kept->skipped);
+        record.skip_also(kept->skipped);
         write_projection(txn, catalog, key, record);
     });
 }
@@ -455,20 +443,6 @@ rebuild_result rebuild_projection(const event_source& source, const projection& 
     }
     leave();
     return result;
-}
-
-std::string_view to_string(phase value) noexcept {
-    switch (value) {
-        case phase::replay:
-            return "replay";
-        case phase::load:
-            return "load";
-        case phase::catch_up:
-            return "catch_up";
-        case phase::swap:
-            return "swap";
-    }
-    return "unknown";
 }
 
 }  // namespace idem

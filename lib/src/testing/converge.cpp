@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t schedules_max = 1'000'000;
 
 order order_of(const projection& p, const options& o) {
-    return o.order.value_or(p.order_insensitive ? order::commutative : order::arrival);
+    return o.order.value_or(p.order == fold_order::commutative ? order::commutative : order::arrival);
 }
 
 void check(const projection& p, const options& o) {
