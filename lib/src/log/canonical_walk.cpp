@@ -70,7 +70,7 @@ void canonical_walk::survey(const event_view& e) {
         return;
     }
     const order_key key = key_of(e);
-    if (key > greatest_) {
+    if (key.clock > greatest_.clock || key > greatest_) {
         greatest_ = key;
         return;
     }

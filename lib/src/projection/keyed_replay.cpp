@@ -223,15 +223,13 @@ private:
         }
     }
 
+    struct placed {
+        order_key key;
+        const touched_rows* part;
+        const touched_rows::entry* entry;
+    };
     // What is late within the round is put in order first, which costs less than to take rows back.
-    void apply_in_place(std::size_t shard) {
-        struct placed {
-            order_key key;
-            const touched_rows* part;
-            const touched_rows::entry* entry;
-        };
-        event_again& again = *again_[shard];
-        const event_again::reading reads(again, events_[shard]);
+    std::vector<placed> in_order(std::size_t shard) const {
         std::vector<placed> order;
         for (const auto& part : touched_) {
             const touched_rows& touched = part[shard];
@@ -240,17 +238,28 @@ private:
             }
         }
         const auto less = [](const placed& a, const placed& b) { return a.key < b.key; };
-        if (!std::is_sorted(order.begin(), order.end(), less)) {
-            std::stable_sort(order.begin(), order.end(), less);
-        }
-        constexpr std::size_t places_ahead = 16;
-        constexpr std::size_t rows_ahead = 8;
+        const bool sorted =
+            source_.canonical->walking || std::is_sorted(order.begin(), order.end(), less);
+        if (!sorted) std::stable_sort(order.begin(), order.end(), less);
+        return order;
+    }
+
+    void apply_in_place(std::size_t shard) {
+        event_again& again = *again_[shard];
+        const event_again::reading reads(again, events_[shard]);
+        const auto order = in_order(shard);
         row_shard& rows = rows_.shard(shard);
+        // Each stage asks for memory that the one before has led to.
+        constexpr std::size_t ahead = 24;
+        const auto hash_at = [&](std::size_t i) { return order[i].entry->hash; };
         for (std::size_t i = 0; i < order.size(); ++i) {
-            if (i + places_ahead < order.size()) {
-                rows.prefetch_place(order[i + places_ahead].entry->hash);
-                rows.prefetch_row(order[i + rows_ahead].entry->hash);
-                record_reader::prefetch(order[i + rows_ahead].entry->event);
+            if (i + ahead < order.size()) {
+                rows.prefetch_place(hash_at(i + 24));
+                rows.prefetch_row(hash_at(i + 18));
+                record_reader::prefetch(order[i + 8].entry->event);
+                rows.prefetch_history(hash_at(i + 12), 0);
+                rows.prefetch_history(hash_at(i + 8), 1);
+                rows.prefetch_history(hash_at(i + 4), 2);
             }
             const auto& [key, part, entry] = order[i];
             cached_row& row = rows.at(part->key(*entry), entry->hash);

@@ -50,6 +50,17 @@ void row_shard::prefetch_row(row_hash hash) const noexcept {
     for (std::size_t at = 0; at < sizeof(cached_row); at += 64) __builtin_prefetch(row + at);
 }
 
+void row_shard::prefetch_history(row_hash hash, int stage) const noexcept {
+    const auto i = places_.newest(hash);
+    if (i == index::chains::none || !rows_[i].history) return;
+    const row_history& history = *rows_[i].history;
+    if (stage == 0) return __builtin_prefetch(&history);
+    if (history.empty()) return;
+    const history_part& part = history.parts().back();
+    if (stage == 1) return __builtin_prefetch(&part);
+    __builtin_prefetch(part.touches.data() + part.touches.size());
+}
+
 void row_shard::touch(cached_row& r) {
     if (r.bytes.size() > limits::row_bytes_max) {
         throw error(errc::invalid_input,

@@ -62,6 +62,7 @@ public:
     // Ask for memory that at() will need: first one, then, a little later, the other.
     void prefetch_place(row_hash hash) const noexcept { places_.prefetch(hash); }
     void prefetch_row(row_hash hash) const noexcept;
+    void prefetch_history(row_hash hash, int stage) const noexcept;  // then 0, 1 and 2
 
     // After a row was changed. Throws invalid_input if it passes its limit.
     void touch(cached_row& r);

@@ -14,16 +14,83 @@ namespace idem {
 namespace {
 
 constexpr std::uint32_t newest = 0xffffffffU;
-constexpr std::size_t touches_at = 24;
-
 struct entry_head {
     std::uint64_t checksum;
     std::uint32_t number;
-    std::uint32_t touches;
-    std::uint64_t present;
+    std::uint16_t touches;
+    std::uint8_t present;
+    std::uint8_t reserved;
+    std::uint32_t row_bytes;
 };
-static_assert(sizeof(entry_head) == touches_at);
-static_assert(sizeof(row_touch) == 32 && std::is_trivially_copyable_v<row_touch>);
+constexpr std::size_t head_bytes = 20;  // without what the compiler adds
+
+// Numbers and touches, one behind the other.
+class touch_writer {
+public:
+    explicit touch_writer(std::string& to) : to_(to) {}
+    void add(const row_touch& t) {
+        number(t.clock - last_.clock);
+        const bool less = t.position < last_.position;
+        const std::uint64_t distance =
+            less ? last_.position - t.position : t.position - last_.position;
+        number(distance << 1 | (less ? 1U : 0U));
+        const bool same = t.origin == last_.origin;
+        to_ += same ? '\0' : '\1';
+        if (!same) to_.append(reinterpret_cast<const char*>(&t.origin), sizeof t.origin);
+        last_ = t;
+    }
+
+private:
+    void number(std::uint64_t n) {
+        for (; n >= 0x80; n >>= 7) to_ += static_cast<char>(n | 0x80);
+        to_ += static_cast<char>(n);
+    }
+    std::string& to_;
+    row_touch last_;
+};
+
+class touch_reader {
+public:
+    explicit touch_reader(std::string_view from) : from_(from) {}
+    // Nullopt: there is none.
+    std::optional<row_touch> next() {
+        row_touch t = last_;
+        t.clock += number();
+        const std::uint64_t distance = number();
+        t.position += (distance & 1) != 0 ? 0 - (distance >> 1) : distance >> 1;
+        if (byte() != 0) {
+            if (from_.size() < sizeof t.origin) return std::nullopt;
+            std::memcpy(&t.origin, from_.data(), sizeof t.origin);
+            from_.remove_prefix(sizeof t.origin);
+        }
+        if (!sound_) return std::nullopt;
+        last_ = t;
+        return t;
+    }
+
+private:
+    std::uint8_t byte() {
+        sound_ = sound_ && !from_.empty();
+        if (!sound_) return 0;
+        const auto b = static_cast<std::uint8_t>(from_.front());
+        from_.remove_prefix(1);
+        return b;
+    }
+    std::uint64_t number() {
+        std::uint64_t n = 0;
+        for (unsigned shift = 0; shift < 64; shift += 7) {
+            const std::uint8_t b = byte();
+            n |= std::uint64_t{b & 0x7fU} << shift;
+            if (b < 0x80) return n;
+        }
+        sound_ = false;
+        return 0;
+    }
+    std::string_view from_;
+    bool sound_ = true;
+    row_touch last_;
+};
+static_assert(sizeof(uuid) == 16 && std::is_trivially_copyable_v<uuid>);
 
 std::string key_of(std::string_view row_key, std::uint32_t number) {
     std::string key;
@@ -66,7 +133,10 @@ void row_history::add(const row_touch& touch, const state_table::slot& before) {
         bytes_ += sizeof part + part.row.size() + history_part::touches_max * sizeof touch;
         parts_.push_back(std::move(part));
     }
-    parts_.back().touches.push_back(touch);
+    auto& touches = parts_.back().touches;
+    if (touches.size() == touches.capacity())
+        touches.reserve(touches.empty() ? 8 : history_part::touches_max);
+    touches.push_back(touch);
     parts_.back().changed = true;
 }
 
@@ -110,19 +180,22 @@ namespace undo {
 
 std::optional<history_part> decode(std::string_view key, std::string_view value) {
     entry_head head{};
-    if (value.size() < sizeof head) return std::nullopt;
-    std::memcpy(&head, value.data(), sizeof head);
+    if (value.size() < head_bytes) return std::nullopt;
+    std::memcpy(&head, value.data(), head_bytes);
     if (head.checksum != checksum_of(key, value)) return std::nullopt;
     if (head.touches == 0 || head.touches > history_part::touches_max) return std::nullopt;
-    const std::size_t row_at = touches_at + head.touches * sizeof(row_touch);
-    if (value.size() < row_at) return std::nullopt;
+    if (value.size() - head_bytes < head.row_bytes) return std::nullopt;
     history_part part;
     part.number = head.number;
     part.present = head.present != 0;
+    part.row = value.substr(head_bytes, head.row_bytes);
     part.touches.reserve(history_part::touches_max);
-    part.touches.resize(head.touches);
-    std::memcpy(part.touches.data(), value.data() + touches_at, row_at - touches_at);
-    part.row = value.substr(row_at);
+    touch_reader touches(value.substr(head_bytes + head.row_bytes));
+    for (std::size_t i = 0; i < head.touches; ++i) {
+        const auto touch = touches.next();
+        if (!touch) return std::nullopt;
+        part.touches.push_back(*touch);
+    }
     return part;
 }
 
@@ -144,13 +217,16 @@ void write(storage::write_transaction& txn, storage::table table, std::string_vi
         const history_part& part = parts[i];
         if (!part.changed) continue;
         const std::string key = key_of(row_key, i + 1 == parts.size() ? newest : part.number);
-        entry_head head{0, part.number, static_cast<std::uint32_t>(part.touches.size()),
-                        part.present ? 1U : 0U};
-        value.resize(sizeof head);
-        std::memcpy(value.data(), &head, sizeof head);
-        value.append(reinterpret_cast<const char*>(part.touches.data()),
-                     part.touches.size() * sizeof(row_touch));
+        entry_head head{0,
+                        part.number,
+                        static_cast<std::uint16_t>(part.touches.size()),
+                        static_cast<std::uint8_t>(part.present ? 1 : 0),
+                        0,
+                        static_cast<std::uint32_t>(part.row.size())};
+        value.assign(reinterpret_cast<const char*>(&head), head_bytes);
         value += part.row;
+        touch_writer touches(value);
+        for (const row_touch& t : part.touches) touches.add(t);
         head.checksum = checksum_of(key, value);
         std::memcpy(value.data(), &head.checksum, sizeof head.checksum);
         txn.put(table, key, value);

@@ -5,10 +5,13 @@
 //           bytes, big-endian, of the newest part 0xffffffff
 //   value   offset  bytes
 //           0       XXH3-64 of the key and of all that follows
-//           8       the number of the part, 4 bytes; n, 4 bytes
-//           16      1: the row was there; zero, 7 bytes
-//           24      n touches, 32 bytes each: clock, position, origin
-//           ...     the row before the first of them
+//           8       the number of the part, 4 bytes; n, 2 bytes; 1: the row was there; zero
+//           16      the size of the row before the first touch, 4 bytes; that row
+//           ...     n touches: how much the clock is greater than that of the one before, and how
+//                   much the position is (its lowest bit: it is less), as numbers of 7 bits a byte,
+//                   lowest first, whose highest bit says that more follow; then a zero, or 1 and
+//                   the origin, where it is not that of the one before. Before the first there are
+//                   zeros
 //
 // A part has up to touches_max touches, in canonical order, and the parts of a row follow one
 // another. Parts whose events lie behind the horizon are dropped: none of them is asked for.
