@@ -12,12 +12,23 @@ canonical_walk::canonical_walk(storage::environment& env, const log_tables& tabl
     : env_(env), tables_(tables), last_(last), notes_(&notes), late_max_(late_max) {}
 
 order_key canonical_walk::key_of(const event_view& e) const {
-    const stamp own = e.stamp();
-    const order_key key{own.clock, own.origin, e.id()};
-    if (lowered_.empty()) return key;
-    const auto found = lowered_.find(e.position());
-    if (found == lowered_.end()) return key;
-    return {found->second.first, found->second.second, key.id};
+    return key_of(e.position(), e.id(), e.stamp());
+}
+
+order_key canonical_walk::key_of(std::uint64_t position, const uuid& id, const stamp& own) const {
+    if (!lowered_.empty()) {
+        const auto found = lowered_.find(position);
+        if (found != lowered_.end()) return {found->second.first, found->second.second, id};
+    }
+    return {own.clock, own.origin, id};
+}
+
+// Of what is damaged it does not know better than event_at(), which throws.
+order_key canonical_walk::key_at(record_cursor& records, std::uint64_t position) const {
+    const auto record = records.at(position);
+    const auto known = record ? record_reader::peek(*record) : std::nullopt;
+    if (!known) return key_of(event_at(records, position));
+    return key_of(position, known->id, known->stamp);
 }
 
 // Which events came with a lower stamp than their record has. Not the table of stamps: that may
@@ -30,6 +41,7 @@ void canonical_walk::read_notes() {
         const storage::read_transaction txn(env_);
         const index_view known(txn, tables_);
         more = pass->run(txn, [&](const event_view& e) {
+            notes_at_.push_back(e.position());
             notes_->each_in(
                 e, [&](const uuid& id, const other_stamp& other) { note(known, id, other.stamp); });
             return true;
@@ -48,6 +60,7 @@ void canonical_walk::note(const index_view& known, const uuid& id, const stamp& 
 void canonical_walk::survey() {
     if (!std::exchange(begun_, true)) read_notes();
     elsewhere_.resize(last_ + 1);
+    auto next_note = notes_at_.begin();
     greatest_ = {};
     late_.clear();
     late_at_ = 0;
@@ -57,27 +70,27 @@ void canonical_walk::survey() {
         record_cursor records(txn, tables_.log, storage::kept::no);
         read_slice slice;
         do {
-            survey(event_at(records, position));
+            if (next_note != notes_at_.end() && *next_note == position) {
+                elsewhere_[position] = true;
+                ++next_note;
+            } else {
+                survey(position, key_at(records, position));
+            }
         } while (++position <= last_ && !slice.over());
     }
     std::sort_heap(late_.begin(), late_.end(),
                    [](const late_event& a, const late_event& b) { return a.key < b.key; });
 }
 
-void canonical_walk::survey(const event_view& e) {
-    if (is_local(e)) {
-        elsewhere_[e.position()] = true;
-        return;
-    }
-    const order_key key = key_of(e);
+void canonical_walk::survey(std::uint64_t position, const order_key& key) {
     if (key.clock > greatest_.clock || key > greatest_) {
         greatest_ = key;
         return;
     }
-    elsewhere_[e.position()] = true;
+    elsewhere_[position] = true;
     if (key <= done_) return;
     const auto less = [](const late_event& a, const late_event& b) { return a.key < b.key; };
-    late_.push_back({key, e.position()});
+    late_.push_back({key, position});
     std::push_heap(late_.begin(), late_.end(), less);
     if (late_.size() <= late_max_) return;
     more_late_ = true;
@@ -121,7 +134,7 @@ std::vector<std::uint64_t> canonical_walk::next(std::size_t max) {
             if (!txn) records.emplace(txn.emplace(env_), tables_.log, storage::kept::yes);
             const order_key& bound = late_[late_at_].key;
             const auto before = [&](std::uint64_t position) {
-                return key_of(event_at(*records, position)) < bound;
+                return key_at(*records, position) < bound;
             };
             if (!before(in_place_.back())) end = std::partition_point(from, end, before);
         }

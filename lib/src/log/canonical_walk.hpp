@@ -46,7 +46,9 @@ private:
     void read_notes();
     void note(const index_view& known, const uuid& id, const stamp& other);
     void survey();
-    void survey(const event_view& e);
+    void survey(std::uint64_t position, const order_key& key);
+    order_key key_of(std::uint64_t position, const uuid& id, const stamp& own) const;
+    order_key key_at(record_cursor& records, std::uint64_t position) const;
     bool refill();
 
     storage::environment& env_;
@@ -57,9 +59,10 @@ private:
 
     bool begun_ = false;
     std::unordered_map<std::uint64_t, std::pair<std::uint64_t, uuid>> lowered_;  // by position
-    std::vector<bool> elsewhere_;   // by position: is late, or no event of the set
-    order_key greatest_;            // while the log is looked through
-    order_key done_;                // late ones up to here were handed out
+    std::vector<std::uint64_t> notes_at_;  // positions of events of `$local`, in order
+    std::vector<bool> elsewhere_;          // by position: is late, or no event of the set
+    order_key greatest_;                   // while the log is looked through
+    order_key done_;                       // late ones up to here were handed out
     std::vector<late_event> late_;  // the least of them behind, in order once they are all found
     std::size_t late_at_ = 0;
     bool more_late_ = true;                // than late_ has

@@ -127,6 +127,14 @@ public:
 
     static std::optional<event_view> open_if_sound(std::string_view record, std::uint64_t position);
 
+    // Where a record says that its event stands, without a look at all else in it: for who reads
+    // the stamps of many, and opens each before anything is made of it. Nullopt: it is no record.
+    struct standing {
+        uuid id;
+        idem::stamp stamp;
+    };
+    static std::optional<standing> peek(std::string_view record) noexcept;
+
     // What is wrong with a record, in the words of idem::finding; nullopt: it is sound.
     struct fault {
         std::string_view kind;

@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t schedules_max = 1'000'000;
 
 order order_of(const projection& p, const options& o) {
-    return o.order.value_or(p.order == fold_order::commutative ? order::commutative : order::arrival);
+    const bool commutes = p.order == fold_order::commutative;
+    return o.order.value_or(commutes ? order::commutative : order::arrival);
 }
 
 void check(const projection& p, const options& o) {
