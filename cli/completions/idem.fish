@@ -84,7 +84,7 @@ complete -c idem -n '__fish_seen_subcommand_from rebuild' -l max-rate -x -d 'Eve
 complete -c idem -n '__fish_seen_subcommand_from converge' -l seed -x -d 'That schedules are made from'
 complete -c idem -n '__fish_seen_subcommand_from converge' -l schedules -x -d 'How many are tried'
 complete -c idem -n '__fish_seen_subcommand_from converge' -l events -x -d 'Of the log at most'
-complete -c idem -n '__fish_seen_subcommand_from converge' -l order -x -a 'arrival commutative' -d 'Arrival or commutative'
+complete -c idem -n '__fish_seen_subcommand_from converge' -l order -x -a 'arrival commutative canonical' -d 'Arrival, commutative or canonical'
 complete -c idem -n '__fish_seen_subcommand_from converge' -l schedule -r -d 'Run this scenario alone'
 complete -c idem -n '__fish_seen_subcommand_from converge' -l save -r -d 'Write the scenario of a finding'
 complete -c idem -n '__fish_seen_subcommand_from converge' -l test -r -d 'Write a finding as a test in C++'

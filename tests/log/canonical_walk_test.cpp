@@ -59,10 +59,14 @@ TEST_CASE("the walk goes in canonical order, however much is late and however li
         std::sort(known.begin(), known.end());
         std::vector<std::uint64_t> expected;
         for (const auto& [key, position] : known) expected.push_back(position);
-        for (const std::size_t late_max : {1U, 7U, 100U, 1'000'000U}) {
-            CAPTURE(late_max);
-            idem::canonical_walk walk(log.env(), log.tables(), log.head(), log.notes, late_max);
-            CHECK(all_of(walk, random) == expected);
+        for (const std::size_t sequences_max : {1U, 2U, 5U, 255U}) {
+            for (const std::size_t late_max : {1U, 7U, 100U, 1'000'000U}) {
+                CAPTURE(sequences_max);
+                CAPTURE(late_max);
+                idem::canonical_walk walk(log.env(), log.tables(), log.head(), log.notes, late_max,
+                                          sequences_max);
+                CHECK(all_of(walk, random) == expected);
+            }
         }
     }
 }

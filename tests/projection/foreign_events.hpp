@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <random>
 #include <string>
 #include <tuple>
@@ -17,10 +18,15 @@
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
 
-// Some fixed seeds and one more, which IDEM_TEST_SEED may give and a failure shows.
+// Some fixed seeds and one more, which a failure shows. IDEM_TEST_SEED gives a single one, and
+// IDEM_SCHEDULES how many there are.
 inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
-    const char* const given = std::getenv("IDEM_TEST_SEED");
-    if (given) return {std::strtoull(given, nullptr, 10)};
+    if (const char* const given = std::getenv("IDEM_TEST_SEED")) {
+        return {std::strtoull(given, nullptr, 10)};
+    }
+    if (const char* const wanted = std::getenv("IDEM_SCHEDULES")) {
+        count = std::strtoull(wanted, nullptr, 10);
+    }
     std::vector<std::uint64_t> all;
     for (std::uint64_t i = 1; i < count; ++i) all.push_back(i);
     all.push_back(std::random_device{}());
@@ -57,11 +63,18 @@ inline bool stands_before(const idem::recorded_event& a, const idem::recorded_ev
            std::tie(b.stamp.clock, b.stamp.origin, b.id);
 }
 
-// A chain over the ids of the events of each stream, and over all: any other order of any two gives
-// another. One type deletes the row of its stream.
-inline idem::projection traces() {
-    const auto chained = [](const std::string& row, const idem::event_view& e) {
-        return idem::to_string(idem::make_uuid_from_source(row, idem::to_string(e.id())));
+using find_stamp = std::function<idem::stamp(const idem::event_view&)>;
+
+// A chain over the ids and stamps of the events of each stream, and over all: any other order of
+// any two gives another. One type deletes the row of its stream.
+inline idem::projection traces(const find_stamp& stamp_of = [](const idem::event_view& e) {
+    return e.stamp();
+}) {
+    const auto chained = [stamp_of](const std::string& row, const idem::event_view& e) {
+        const idem::stamp s = stamp_of(e);
+        const std::string link = idem::to_string(e.id()) + std::to_string(s.clock) +
+                                 idem::to_string(s.origin) + std::to_string(s.counter);
+        return idem::to_string(idem::make_uuid_from_source(row, link));
     };
     const auto keys = [](const idem::event_view& e) {
         return std::vector<std::string>{std::string(e.stream()), "all"};

@@ -78,7 +78,7 @@ enum class fold_order : std::uint8_t {
     // events alone, in every store that holds it. An event that arrives late takes the rows it
     // touches back to before its place, and those that follow are applied again. That reaches as
     // far back as the horizon (limits.hpp); an event from before it makes the projection be folded
-    // anew. Only with keys_of and apply_row.
+    // anew. event_view::stamp() is then that least stamp. Only with keys_of and apply_row.
     canonical,
 };
 std::string_view to_string(fold_order order) noexcept;

@@ -1,12 +1,14 @@
 // The events up to a position in canonical order, for whoever folds all of them.
 //
-// Logs are nearly in that order: an event that stands behind all before it is found where it lies,
-// and only the others are put in order in memory. It asks for no index, so a store that is open for
-// reading only is walked too, and one that never syncs need not keep one.
+// Logs are a few sequences in that order, each origin's at least: those are merged where they lie,
+// and only what fits none of them is put in order in memory. It asks for no index, so a store that
+// is open for reading only is walked too, and one that never syncs need not keep one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -19,14 +21,16 @@ namespace idem {
 // One thread at a time; not within a transaction.
 class canonical_walk {
 public:
-    // Of events that are not in order it holds so many at once, about 50 bytes each; where there
-    // are more, the log is looked through once for every so many. And it holds a bit for each
-    // event, and as much as for a late one for each whose least stamp is not that of its record.
+    static constexpr std::size_t sequences_usual = 32;  // 255 at most
+    // Of events that fit no sequence it holds so many at once, about 50 bytes each; where there are
+    // more, the log is looked through once for every so many. And it holds a byte for each event,
+    // and as much as for a late one for each whose least stamp is not that of its record.
     static constexpr std::size_t late_max_usual = 1'000'000;
 
     canonical_walk(storage::environment& env, const log_tables& tables, std::uint64_t last,
                    const stamp_notes& notes = no_other_stamps(),
-                   std::size_t late_max = late_max_usual);
+                   std::size_t late_max = late_max_usual,
+                   std::size_t sequences_max = sequences_usual);
 
     std::uint64_t last() const noexcept { return last_; }
 
@@ -37,6 +41,8 @@ public:
     // Where one of them stands, by its stamps that the log told of up to the last position. Any
     // thread, but during next().
     order_key key_of(const event_view& e) const;
+    // The stamp by which it stands there, where that is not the one of its record; else nullptr.
+    const stamp* lower_stamp(std::uint64_t position) const noexcept;
 
 private:
     struct late_event {
@@ -48,27 +54,41 @@ private:
     void survey();
     void survey(std::uint64_t position, const order_key& key);
     order_key key_of(std::uint64_t position, const uuid& id, const stamp& own) const;
+    order_key key_in(std::optional<std::string_view> record, record_cursor& records,
+                     std::uint64_t position) const;
     order_key key_at(record_cursor& records, std::uint64_t position) const;
-    bool refill();
+
+    static constexpr std::uint8_t of_none = 255;  // late, or no event of the set
+    struct sequence {
+        std::uint8_t number = 0;
+        std::uint64_t position = 1;             // where to look for more of it
+        std::vector<std::uint64_t> ahead = {};  // its next positions
+        std::size_t at = 0;                     // in them
+        order_key first = {};                   // of the event there
+    };
+    bool refill(sequence& s, record_cursor& records) const;
+    void begin_sequences(record_cursor& records);
+    void take_from(sequence& s, const order_key* bound, std::size_t max, record_cursor& records,
+                   std::vector<std::uint64_t>& found);
 
     storage::environment& env_;
     const log_tables tables_;
     const std::uint64_t last_;
     const stamp_notes* notes_;
     const std::size_t late_max_;
+    const std::size_t sequences_max_;
 
     bool begun_ = false;
-    std::unordered_map<std::uint64_t, std::pair<std::uint64_t, uuid>> lowered_;  // by position
-    std::vector<std::uint64_t> notes_at_;  // positions of events of `$local`, in order
-    std::vector<bool> elsewhere_;          // by position: is late, or no event of the set
-    order_key greatest_;                   // while the log is looked through
-    order_key done_;                       // late ones up to here were handed out
+    std::unordered_map<std::uint64_t, stamp> lowered_;  // by position
+    std::vector<std::uint64_t> notes_at_;               // positions of events of `$local`, in order
+    std::vector<std::uint8_t> sequence_of_;             // by position
+    std::vector<order_key> lasts_;  // of each sequence, while the log is looked through
+    order_key done_;                // late ones up to here were handed out
     std::vector<late_event> late_;  // the least of them behind, in order once they are all found
     std::size_t late_at_ = 0;
-    bool more_late_ = true;                // than late_ has
-    std::vector<std::uint64_t> in_place_;  // the next of the others
-    std::size_t in_place_at_ = 0;
-    std::uint64_t position_ = 1;  // where to look for more of them
+    bool more_late_ = true;  // than late_ has
+    bool sequences_begun_ = false;
+    std::vector<sequence> sequences_;  // that have more
 };
 
 }  // namespace idem

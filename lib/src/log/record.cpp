@@ -372,6 +372,7 @@ timestamp event_view::time() const noexcept {
     return timestamp(std::chrono::nanoseconds(as_event(record_).head()->time()));
 }
 stamp event_view::stamp() const noexcept {
+    if (shown_ && shown_->stands_by) return *shown_->stands_by;
     const auto& head = *as_event(record_).head();
     return {head.clock(), from_wire(head.origin()), head.counter()};
 }

@@ -99,6 +99,7 @@ struct event_view::shown_payload {
     std::uint32_t schema_version;
     enum class kept : std::uint8_t { here, erased, sealed };
     kept data_is = kept::here;
+    const idem::stamp* stands_by = nullptr;  // in place of the stamp of its record
 };
 
 // What a batch remembers of an event that is sealed, or has no data. Stays where it is, for `shown`
@@ -134,6 +135,10 @@ public:
         idem::stamp stamp;
     };
     static std::optional<standing> peek(std::string_view record) noexcept;
+    static void prefetch(std::string_view record) noexcept {  // for peek()
+        __builtin_prefetch(record.data());
+        __builtin_prefetch(record.data() + 64);
+    }
 
     // What is wrong with a record, in the words of idem::finding; nullopt: it is sound.
     struct fault {
@@ -161,6 +166,16 @@ public:
     // The same event with another payload, which must live as long as the view.
     static event_view with_payload(event_view e, const event_view::shown_payload* shown) noexcept {
         e.shown_ = shown;
+        return e;
+    }
+    // The same event with the least of its stamps, by which it stands in canonical order. Both that
+    // and the room must live as long as the view.
+    static event_view with_stamp(event_view e, const stamp& least,
+                                 event_view::shown_payload& room) noexcept {
+        room = e.shown_ ? *e.shown_
+                        : event_view::shown_payload{e.data(), e.content_type(), e.schema_version()};
+        room.stands_by = &least;
+        e.shown_ = &room;
         return e;
     }
 };

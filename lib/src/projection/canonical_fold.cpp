@@ -27,7 +27,7 @@ bool is_behind(const row_touch& touch, const order_key& place, event_again& agai
 void apply_again(const projection& p, cached_row& row, event_again& again) {
     row_history& history = *row.history;
     const row_touch touch = history.ahead[history.ahead_at];
-    const event_view e = again.read(touch.position);
+    const event_view e = again.read(touch);
     history.add(touch, row);
     ++history.ahead_at;
     if (!record_reader::has_no_data(e)) p.apply_row(e, row.key, row);
@@ -70,7 +70,33 @@ uuid event_again::id_at(std::uint64_t position) {
 }
 
 order_key event_again::key_at(std::uint64_t position) {
-    return order_key_of(find(position), notes_->of(*txn_, position));
+    const event_view e = find(position);
+    order_key least = order_key_of(e);
+    for (const stamp& s : other_stamps(position)) {
+        least = std::min(least, order_key{s.clock, s.origin, least.id});
+    }
+    return least;
+}
+
+std::vector<stamp> event_again::other_stamps(std::uint64_t position) const {
+    std::vector<stamp> all;
+    for (const other_stamp& other : notes_->of(*txn_, position)) all.push_back(other.stamp);
+    const auto told = told_.find(position);
+    if (told != told_.end()) all.insert(all.end(), told->second.begin(), told->second.end());
+    return all;
+}
+
+event_view event_again::read(const row_touch& touch) {
+    const event_view e = read(touch.position);
+    const auto is_it = [&](const stamp& s) {
+        return s.clock == touch.clock && s.origin == touch.origin;
+    };
+    if (is_it(e.stamp())) return e;
+    const auto others = other_stamps(touch.position);
+    const auto found = std::find_if(others.begin(), others.end(), is_it);
+    if (found == others.end()) throw too_late{"a stamp by which an event stands is not known"};
+    least_ = *found;
+    return record_reader::with_stamp(e, least_, shown_);
 }
 
 event_view event_again::read(std::uint64_t position) {
@@ -123,6 +149,8 @@ void move_in_place(const projection& p, const fold_terms& terms, const event_vie
         history.put_before(*std::move(earlier));
     }
     if (before && is_before(*before, place, again)) return;
+    // One that will be told of in a later note has taken it there already, or will.
+    if (!before && again.key_at(e.position()) < place) return;
     if (!before || place.clock < terms.floor) {
         throw too_late{"it came with a lower stamp, and stands before the horizon with it"};
     }

@@ -42,6 +42,7 @@ void projection_set::follow(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         const std::uint64_t ticket = source_.env->watch().ticket();
         std::vector<std::string> resting;
+        std::vector<projection> within_appends;
         const auto known = source_.schemas->get();
         std::vector<std::shared_ptr<projection_runner>> runners;
         {
@@ -49,6 +50,9 @@ void projection_set::follow(const std::stop_token& stop) {
             for (auto& [name, r] : running_) {
                 if (!r.runner || !r.runner->is_current(*known)) resting.push_back(name);
                 if (r.runner && r.mode == projection_mode::background) runners.push_back(r.runner);
+                if (r.runner && r.mode == projection_mode::inline_) {
+                    within_appends.push_back(r.fold);
+                }
             }
         }
         // What fails is recorded in the catalog where it is the handler's; else (no space, for
@@ -57,7 +61,7 @@ void projection_set::follow(const std::stop_token& stop) {
             try {
                 wake(name);
                 const auto rests = find_running(name);
-                const bool follows = rests && rests->mode == projection_mode::background;
+                const bool follows = rests && rests->mode != projection_mode::manual;
                 if (follows && !rests->runner && fold_anew(rests->fold, stop)) wake(name);
             } catch (const error&) {
             }
@@ -68,6 +72,13 @@ void projection_set::follow(const std::stop_token& stop) {
                 r->advance(everything, [&stop](std::uint64_t) { return !stop.stop_requested(); });
             } catch (const error& e) {
                 fold_anew_if_late(e, r->fold(), stop);
+            }
+        }
+        // They go on with the next append.
+        for (const auto& p : within_appends) {
+            try {
+                fold_anew(p, stop);
+            } catch (const error&) {
             }
         }
         if (!stop.stop_requested()) source_.env->watch().wait(ticket, std::chrono::seconds(10));

@@ -189,7 +189,8 @@ private:
         const auto visit = [&](const event_view& e) {
             if (!handles(projection_, e.type()) || record_reader::has_no_data(e)) return true;
             if (source_.record.skips(e.position())) return true;
-            const event_view shown = source_.payloads ? source_.payloads->read(e, arena) : e;
+            const event_view shown =
+                in_its_place(source_.payloads ? source_.payloads->read(e, arena) : e, arena);
             sink.begin(shown);
             projection_.keys_of(shown, sink);
             return true;
@@ -234,7 +235,7 @@ private:
         for (const auto& part : touched_) {
             const touched_rows& touched = part[shard];
             for (const auto& e : touched.entries) {
-                order.push_back({place_of(e.event), &touched, &e});
+                order.push_back({order_key_of(e.event), &touched, &e});
             }
         }
         const auto less = [](const placed& a, const placed& b) { return a.key < b.key; };
@@ -269,10 +270,14 @@ private:
         settle(projection_, rows, again);
     }
 
-    // By its record: what tells of another stamp stands behind the event, and moves it then.
-    order_key place_of(const event_view& e) const {
-        if (source_.walk) return source_.walk->key_of(e);
-        return {e.stamp().clock, e.stamp().origin, e.id()};
+    // Where it is not walked by its record: what tells of another stamp stands behind the event,
+    // and moves it then.
+    event_view in_its_place(const event_view& e, payload_arena& arena) const {
+        const stamp* const least = source_.walk ? source_.walk->lower_stamp(e.position()) : nullptr;
+        if (!least) return e;
+        auto* const room = new (arena.allocate(sizeof(event_view::shown_payload)))
+            event_view::shown_payload{{}, {}, 1};
+        return record_reader::with_stamp(e, *least, *room);
     }
 
     const projection& projection_;

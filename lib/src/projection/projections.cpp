@@ -76,7 +76,8 @@ void projection_set::run(const projection& p, projection_mode mode) {
                         {.field = "name"});
         }
         // Who rests waits for a rebuild by anyone.
-        if (mode == projection_mode::background || (!runner && mode == projection_mode::inline_)) {
+        const bool may_rest = !runner || p.order == fold_order::canonical;
+        if (mode == projection_mode::background || (may_rest && mode == projection_mode::inline_)) {
             start_follower();
         }
     }
@@ -141,8 +142,7 @@ void projection_set::wake(std::string_view name) {
 std::uint64_t projection_set::catch_up(std::string_view name) {
     wake(name);
     auto found = find_running(name);
-    if (found && !found->runner && found->mode != projection_mode::inline_ &&
-        fold_anew(found->fold, {})) {
+    if (found && !found->runner && fold_anew(found->fold, {})) {
         wake(name);
         found = find_running(name);
     }
@@ -156,13 +156,16 @@ std::uint64_t projection_set::catch_up(std::string_view name) {
                     fmt::format("projection {} is stale: {}; rebuild it",
                                 versioned(found->fold.name, found->fold.version), why_stale(name)));
     }
-    if (found->mode == projection_mode::inline_) return catch_up_inline(*found->runner);
+    const auto step = [&] {
+        return found->mode == projection_mode::inline_ ? catch_up_inline(*found->runner)
+                                                       : found->runner->advance(everything);
+    };
     try {
-        return found->runner->advance(everything);
+        return step();
     } catch (const error& e) {
         if (e.code() != errc::stale || !fold_anew(found->fold, {})) throw;
     }
-    return found->runner->advance(everything);
+    return step();
 }
 
 std::uint64_t projection_set::catch_up_inline(projection_runner& runner) {

@@ -98,6 +98,7 @@ bool projection_runner::tell_changes(const event_view& e) {
             };
             if (bytes(before) != bytes(after)) rows.push_back({key, bytes(before), bytes(after)});
         });
+    if (rows.empty() && is_local(e)) return true;
     return visit_changes_(&e, rows);
 }
 
@@ -148,7 +149,8 @@ bool projection_runner::enough(time_point end, std::uint64_t position) {
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
     source_.tables.subjects->find_table();  // another process may have made it
     erasures_ = source_.tables.subjects->last_erasure();
-    if (is_canonical() && record_.checkpoint == 0) return gather_walk(to);
+    // Who is told of each event gets them as they arrived, late ones and what they change too.
+    if (is_canonical() && record_.checkpoint == 0 && !visit_changes_) return gather_walk(to);
     if (projection_.keys_of && !limits_.one_by_one) {
         if (auto slice = gather_keyed(to)) {
             if (is_canonical()) take_notes(*slice);

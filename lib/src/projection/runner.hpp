@@ -141,7 +141,7 @@ private:
     };
 
     void apply(const event_view& e, bool walking = false);  // throws handler_failed, too_late
-    void apply_to_rows(const event_view& shown, bool walking, std::uint64_t floor);
+    void apply_to_rows(event_view shown, bool walking, std::uint64_t floor);
     bool tell_changes(const event_view& e);
     void know(std::shared_ptr<const registered_schemas> known);  // throws stale
     bool full() const noexcept;
@@ -169,6 +169,7 @@ private:
     void take_note(const event_view& note, const index_view& known,
                    std::span<const event_view> batch);
     void move(std::uint64_t position, const stamp& to);
+    std::vector<std::string> keys_by_any_stamp(const event_view& e) const;
     void take_notes(slice_result& slice);
     bool take_notes(const storage::transaction& txn, std::uint64_t first, std::uint64_t last,
                     std::string& late);

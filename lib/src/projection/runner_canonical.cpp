@@ -48,13 +48,14 @@ replay_source projection_runner::replay_terms(std::uint64_t floor, bool walking)
     return terms;
 }
 
-void projection_runner::apply_to_rows(const event_view& shown, bool walking, std::uint64_t floor) {
+void projection_runner::apply_to_rows(event_view shown, bool walking, std::uint64_t floor) {
+    event_view::shown_payload room{{}, {}, 1};
+    const stamp* const lower = walking ? walk_->lower_stamp(shown.position()) : nullptr;
+    if (lower) shown = record_reader::with_stamp(shown, *lower, room);
     key_list touched;
     projection_.keys_of(shown, touched);
     if (touched.keys.empty()) return;
-    const order_key place = walking
-                                ? walk_->key_of(shown)
-                                : order_key{shown.stamp().clock, shown.stamp().origin, shown.id()};
+    const order_key place = order_key_of(shown);
     for (const std::string& key : touched.keys) {
         const auto [rows, row] = cache_.place_of(key);
         fold_in_place(projection_, {floor, walking}, shown, place, *row, *rows, *again_);
@@ -181,6 +182,7 @@ void projection_runner::take_note(const event_view& note, const index_view& know
         if (position == 0 || position >= note.position()) return;
         const event_again::reading reads(*moved_, again_->transaction());
         moved_->expect(batch);
+        if (!batch.empty()) again_->expect(position, other.stamp);
         try {
             move(position, other.stamp);
         } catch (const too_late&) {
@@ -192,20 +194,36 @@ void projection_runner::take_note(const event_view& note, const index_view& know
 }
 
 void projection_runner::move(std::uint64_t position, const stamp& to) {
-    const event_view e = moved_->read(position);
-    if (is_local(e) || !handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
-    if (record_.skips(position)) return;
-    const order_key place{to.clock, to.origin, e.id()};
-    const order_key own{e.stamp().clock, e.stamp().origin, e.id()};
-    if (place >= own || again_->key_at(position) < place) return;  // another note tells of less
-    key_list touched;
-    projection_.keys_of(e, touched);
-    for (const std::string& key : touched.keys) {
+    const event_view as_recorded = moved_->read(position);
+    if (!handles(projection_, as_recorded.type()) || record_reader::has_no_data(as_recorded))
+        return;
+    if (is_local(as_recorded) || record_.skips(position)) return;
+    event_view::shown_payload room{{}, {}, 1};
+    const event_view e = record_reader::with_stamp(as_recorded, to, room);
+    const order_key place = order_key_of(e);
+    if (place >= order_key_of(as_recorded)) return;
+    for (const std::string& key : keys_by_any_stamp(as_recorded)) {
         const auto [rows, row] = cache_.place_of(key);
         move_in_place(projection_, {record_.floor, false}, e, place, *row, *rows, *again_);
         settle(projection_, *rows, *again_);
     }
     cache_.check_touched();
+}
+
+// Of an event that is about to move. Where its stamp decides which rows it touches, they are folded
+// anew.
+std::vector<std::string> projection_runner::keys_by_any_stamp(const event_view& e) const {
+    key_list touched;
+    projection_.keys_of(e, touched);
+    for (const stamp& other : again_->other_stamps(e.position())) {
+        event_view::shown_payload room{{}, {}, 1};
+        key_list others;
+        projection_.keys_of(record_reader::with_stamp(e, other, room), others);
+        if (others.keys != touched.keys) {
+            throw too_late{"it came with another stamp, and touches other rows by that"};
+        }
+    }
+    return std::move(touched.keys);
 }
 
 // False: one of them came too late, and why.
@@ -216,7 +234,7 @@ bool projection_runner::take_notes(const storage::transaction& txn, std::uint64_
     notes.stream = std::string(local_stream);
     const auto pass = make_pass(source_.tables, notes);
     const index_view known(txn, source_.tables);
-    for (bool more = true; more && late.empty();) {
+    for (bool more = true; more && late.empty() && !stopped_;) {
         more = pass->run(txn, [&](const event_view& note) {
             cache_.mark();
             try {
@@ -225,7 +243,8 @@ bool projection_runner::take_notes(const storage::transaction& txn, std::uint64_
                 late = why_late(note, cause);
             }
             if (!late.empty()) cache_.undo();
-            return late.empty();
+            if (late.empty() && visit_changes_) stopped_ = !tell_changes(note);
+            return late.empty() && !stopped_;
         });
     }
     return late.empty();
@@ -238,7 +257,10 @@ void projection_runner::take_notes(slice_result& slice) {
     if (source_.env != place_.env) rows.emplace(*place_.env);
     cache_.read_from(rows ? &*rows : &events);
     const event_again::reading reads(*again_, &events);
-    take_notes(events, record_.checkpoint + 1, slice.checkpoint, slice.late);
+    if (!take_notes(events, record_.checkpoint + 1, slice.checkpoint, slice.late)) {
+        cache_.clear();  // rows stay those of the last commit
+        slice.checkpoint = record_.checkpoint;
+    }
     cache_.read_from(nullptr);
 }
 

@@ -71,6 +71,8 @@ bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_
         if (more && clock::now() >= deadline) break;
     }
     if (again_ && !take_notes(txn, loaded_.checkpoint + 1, record_.checkpoint, record_.late)) {
+        cache_.clear();  // rows stay those of the last commit
+        record_.checkpoint = loaded_.checkpoint;
         ++record_.refolds;
         out_ = true;
         return false;
