@@ -204,7 +204,6 @@ public:
 
     // Replays event by event behind `from`, and tells of each the rows that it has changed; before
     // that, in parts and without an event, the rows as of `from`. `visit` may return false to stop.
-    // Of a canonical projection they come by position too: a late one changes what was told before.
     void trace(const projection& p, std::uint64_t from, const visit_trace& visit) const;
 
     // Folds one stream up to its last event.
