@@ -22,18 +22,13 @@ namespace {
 constexpr struct {
     std::string_view name;
     void (*measure)(const bench::settings& s, bench::report& r);
-} parts[] = {{"flat", bench::measure_flat_cost},
-             {"rising", bench::measure_rising},
-             {"single", bench::measure_single},
-             {"reading", bench::measure_reading},
-             {"condition", bench::measure_conditions},
-             {"keys", bench::measure_keys},
-             {"effects", bench::measure_effects},
-             {"sagas", bench::measure_sagas},
-             {"sealed", bench::measure_sealed},
-             {"order", bench::measure_order},
-             {"sync", bench::measure_sync},
-             {"rebuild", bench::measure_rebuild}};
+} parts[] = {{"flat", bench::measure_flat_cost},       {"rising", bench::measure_rising},
+             {"single", bench::measure_single},        {"reading", bench::measure_reading},
+             {"condition", bench::measure_conditions}, {"keys", bench::measure_keys},
+             {"effects", bench::measure_effects},      {"sagas", bench::measure_sagas},
+             {"sealed", bench::measure_sealed},        {"order", bench::measure_order},
+             {"sync", bench::measure_sync},            {"rebuild", bench::measure_rebuild},
+             {"canonical", bench::measure_canonical}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -79,7 +74,7 @@ int main(int argc, char** argv) {
                        "       idem_bench [--events N] --compare FOLDER\n"
                        "       idem_bench --lines N\n"
                        "parts: flat, rising, single, reading, condition, keys, effects, sagas, "
-                       "sealed, order, rebuild\n");
+                       "sealed, order, rebuild, canonical\n");
             return option == "--help" ? 0 : 2;
         }
     }

@@ -69,5 +69,6 @@ void measure_sealed(const settings& s, report& r);      // data of data subjects
 void measure_order(const settings& s, report& r);       // the index of canonical order
 void measure_sync(const settings& s, report& r);        // two stores get what either lacks
 void measure_rebuild(const settings& s, report& r);     // of typed events, whole
+void measure_canonical(const settings& s, report& r);   // folds with late events
 
 }  // namespace bench
