@@ -1,5 +1,5 @@
 // Folds in canonical order, of a log in which one event of a hundred comes late, against the same
-// fold in the order of arrival: from nothing, and event after event in its wake.
+// fold in the order of arrival: from nothing, and as what comes behind rows that are there.
 #include <fmt/format.h>
 
 #include <algorithm>
