@@ -290,8 +290,7 @@ std::vector<projection_info> projection_set::list() const {
     std::vector<projection_info> found;
     for (const auto& record : records) {
         found.push_back(describe(record));
-        if (!found.back().current) continue;
-        if (auto why = why_stale(record.name()); !why.empty()) found.back().stale = std::move(why);
+        if (found.back().current) add_running(found.back());
     }
     return found;
 }
@@ -305,8 +304,19 @@ std::optional<projection_info> projection_set::find(std::string_view name) const
     }
     if (!current) return std::nullopt;
     auto info = describe(*current);
-    if (auto why = why_stale(name); !why.empty()) info.stale = std::move(why);
+    add_running(info);
     return info;
+}
+
+// What the code that runs here says of rows that others may have made.
+void projection_set::add_running(projection_info& info) const {
+    const auto here = find_running(info.name);
+    if (!here) return;
+    if (auto why = why_stale(here->fold); !why.empty()) {
+        info.stale = std::move(why);
+    } else {
+        info.order = here->fold.order;
+    }
 }
 
 // Of a version, or the current one.
