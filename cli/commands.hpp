@@ -55,6 +55,7 @@ int run(const export_options& options, session& s);
 struct log_options {
     std::string store;
     selection select;
+    std::string order = "arrival";
     bool follow = false;
     bool raw = false;
 };

@@ -22,11 +22,12 @@ namespace {
 
 std::optional<testing::order> order_of(const std::string& word) {
     if (word.empty()) return std::nullopt;
-    for (const auto known : {testing::order::arrival, testing::order::commutative}) {
+    using testing::order;
+    for (const auto known : {order::arrival, order::commutative, order::canonical}) {
         if (testing::to_string(known) == word) return known;
     }
     throw error(errc::invalid_input,
-                fmt::format("--order {}: give arrival or commutative", printable(word)));
+                fmt::format("--order {}: give arrival, commutative or canonical", printable(word)));
 }
 
 testing::options to_options(const converge_options& asked) {

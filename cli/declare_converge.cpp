@@ -21,7 +21,7 @@ void declare_converge_command(command_builder& to) {
             add_number(c, "--events", o.events, "N",
                        "of the log at most, as whole streams; else 200");
             c.add_option("--order", o.order,
-                         "arrival or commutative, instead of what the projection declares")
+                         "arrival, commutative or canonical, instead of what it declares")
                 ->type_name("ORDER");
             c.add_option("--schedule", o.schedule, "run this scenario alone, as --save wrote it")
                 ->type_name("FILE");

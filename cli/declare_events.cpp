@@ -95,13 +95,20 @@ void declare_reading(command_builder& to) {
                         "  idem log shop.idem --reverse --limit 20     the last twenty\n"
                         "  idem log shop.idem --stream order-7\n"
                         "  idem log shop.idem --since 2018-07-15 --tag gift\n"
+                        "  idem log shop.idem --order canonical        by stamp, alike everywhere\n"
                         "  idem log shop.idem --from 1001 --follow     and those to come",
                         [](CLI::App& c, log_options& o) {
                             add_store(c, o.store);
                             add_selection(c, o.select);
+                            auto* const order =
+                                c.add_option("--order", o.order,
+                                             "arrival, or canonical: by stamp, then by id")
+                                    ->type_name("ORDER")
+                                    ->excludes("--reverse");
                             c.add_flag("--follow", o.follow, "wait for more, whoever appends them")
                                 ->excludes("--reverse")
-                                ->excludes("--to");
+                                ->excludes("--to")
+                                ->excludes(order);
                             add_raw(c, o.raw);
                         });
     to.add<show_options>("show", "Show one event whole.",

@@ -46,7 +46,7 @@ known_projection describe(const session& s, const projection_info& kept) {
     known_projection rows_alone;
     rows_alone.fold.name = kept.name;
     rows_alone.fold.version = kept.version;
-    rows_alone.fold.order_insensitive = kept.order_insensitive;
+    rows_alone.fold.order = kept.order;
     return rows_alone;
 }
 
@@ -104,18 +104,22 @@ void require_definition(const known_projection& p) {
 }
 
 std::string order_word(const projection& fold) {
-    return fold.order_insensitive ? "insensitive" : "sensitive";
+    return std::string(to_string(fold.order));
 }
 
 std::string order_reason(const known_projection& p) {
+    if (p.fold.order == fold_order::canonical) {
+        return "rows depend on the set of events alone, by their stamps";
+    }
     if (!p.order_reasons.empty()) {
         std::string all;
         for (const auto& reason : p.order_reasons) all += (all.empty() ? "" : ", ") + reason;
         return all;
     }
     const bool analysed = p.can_run() && looks_like_json(p.fold.definition);
-    if (analysed) return "its operations commute";
-    return p.fold.order_insensitive ? "its author declares it" : "its author does not declare it";
+    if (analysed && p.fold.order == fold_order::commutative) return "its operations commute";
+    return p.fold.order == fold_order::arrival ? "its author declares no other"
+                                               : "its author declares it";
 }
 
 }  // namespace idem::cli

@@ -44,7 +44,7 @@ void refuse_changed_definition(const store& from, const projection& fold);
 // Throws invalid_input, with the remedy, where it cannot run.
 void require_definition(const known_projection& p);
 
-// "insensitive" or "sensitive", and why: "balance is set".
+// "arrival", "commutative" or "canonical", and why: "balance is set".
 std::string order_word(const projection& fold);
 std::string order_reason(const known_projection& p);
 

@@ -256,7 +256,7 @@ void check_kept_fields(const json_fold& fold, const node& on) {
 }
 
 json_fold read_fold(const node& top) {
-    top.expect_members({"name", "version", "description", "reads", "key", "on"});
+    top.expect_members({"name", "version", "description", "order", "reads", "key", "on"});
     json_fold fold;
     if (!top.has("name")) top.refuse("has no \"name\"");
     fold.name = read_name(top.at("name"));
@@ -283,6 +283,25 @@ json_fold read_fold(const node& top) {
     return fold;
 }
 
+// As it is declared; else as the operations allow.
+fold_order read_order(const node& top, const std::vector<std::string>& reasons) {
+    if (!top.has("order")) return reasons.empty() ? fold_order::commutative : fold_order::arrival;
+    const node declared = top.at("order");
+    const std::string word = declared.text();
+    if (word == "arrival") return fold_order::arrival;
+    if (word == "canonical") return fold_order::canonical;
+    if (word != "commutative") {
+        declared.refuse("is not an order; write \"arrival\", \"commutative\" or \"canonical\"");
+    }
+    if (!reasons.empty()) {
+        declared.refuse(
+            fmt::format("the order of events matters, for {}; write \"canonical\" to "
+                        "have one order in every store",
+                        reasons.front()));
+    }
+    return fold_order::commutative;
+}
+
 }  // namespace
 
 json_projection parse_json_projection(std::string text, const std::string& origin) {
@@ -307,7 +326,7 @@ json_projection parse_json_projection(std::string text, const std::string& origi
     result.fold.apply_row = [fold](const event_view& e, std::string_view key,
                                    state_table::slot& row) { fold->apply_row(e, key, row); };
     result.fold.row_to_json = [](std::string_view row) { return visible_row(row); };
-    result.fold.order_insensitive = result.order_reasons.empty();
+    result.fold.order = read_order(node(definition, "", origin), result.order_reasons);
     result.fold.definition = std::move(text);
     return result;
 }

@@ -13,6 +13,7 @@
 #include "open_store.hpp"
 #include "print_events.hpp"
 #include "select.hpp"
+#include "text.hpp"
 
 namespace idem::cli {
 namespace {
@@ -81,10 +82,17 @@ int follow(const store& from, query select, data_form form, session& s) {
     return success;
 }
 
+event_order parse_order(const std::string& word) {
+    if (word == "arrival") return event_order::arrival;
+    if (word == "canonical") return event_order::canonical;
+    throw error(errc::invalid_input, "--order " + printable(word) + ": give arrival or canonical");
+}
+
 }  // namespace
 
 int run(const log_options& options, session& s) {
-    const query select = to_query(options.select);
+    query select = to_query(options.select);
+    select.order = parse_order(options.order);
     const store from = open_to_read(options.store);
     const data_form form = options.raw ? data_form::stored : data_form::json;
     if (options.follow) return follow(from, select, form, s);
@@ -93,6 +101,11 @@ int run(const log_options& options, session& s) {
         return success;
     }
     event_printer printer(from, form, s);
+    if (select.order == event_order::canonical) {
+        from.read(select, [&](const event_view& e) { printer.print(e.to_owned()); });
+        printer.finish();
+        return success;
+    }
     for (std::optional<query> rest = select; rest && rest->limit > 0;) {
         const auto page = from.read_page(*rest);
         for (const auto& e : page.events) printer.print(e);

@@ -94,6 +94,9 @@ void print_json(const listed& l, std::uint64_t head, session& s) {
     text_or_null("stale", l.stale);
     text_or_null("failure", l.kept.failure);
     line.flag("rebuild", l.rebuild.has_value());
+    if (l.known.fold.order == fold_order::canonical) {
+        line.number("floor", l.kept.floor).number("refolds", l.kept.refolds);
+    }
     s.out.write(line.str());
 }
 

@@ -5,7 +5,7 @@ _idem_options() {
         append) echo "--atomic --expect --expect-stream --unless --after" ;;
         import) echo "--batch --receipts" ;;
         export) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --raw --with-data" ;;
-        log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --follow --raw" ;;
+        log) echo "--stream --type --tag --correlation --since --until --from --to --limit --reverse --order --follow --raw" ;;
         show) echo "--source --as-version" ;;
         why) echo "--source --event" ;;
         streams) ;;

@@ -52,8 +52,9 @@ public:
           env(open_environment(folder, options)),
           info(read_store_info(*env)),
           tables(log_tables::open(*env)),
-          reader(env, tables),
-          events{env, tables, std::make_shared<const schema_registry>(env, tables)},
+          stamps(*env),
+          reader(env, tables, stamps),
+          events{env, tables, std::make_shared<const schema_registry>(env, tables), &stamps},
           projections(events, options.replay_threads),
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
@@ -101,6 +102,7 @@ public:
     const std::shared_ptr<storage::environment> env;
     const store_info info;
     const log_tables tables;
+    const noted_stamps stamps;
     const log_reader reader;
     const event_source events;
     projection_set projections;
@@ -341,6 +343,11 @@ state store::state_at(const projection& p, std::uint64_t position,
 bool store::keep_checkpoint(const projection& p, std::uint64_t position) {
     const auto found = find_state_at(impl_->events, p, position, impl_->replay_threads, {});
     const auto outcome = save_checkpoint(impl_->events, p, found);
+    if (outcome == checkpoint_outcome::none_of_canonical) {
+        throw error(errc::invalid_input,
+                    "of a canonical projection no checkpoints are kept: its past is folded anew",
+                    {.field = "order"});
+    }
     if (outcome == checkpoint_outcome::busy) {
         throw error(errc::busy, "another process is keeping a checkpoint; try again");
     }

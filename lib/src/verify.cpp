@@ -1,6 +1,7 @@
 #include "idem/verify.hpp"
 
 #include "causality/origin_tables.hpp"
+#include "causality/verify_origins.hpp"
 #include "idem/error.hpp"
 #include "idempotency/verify_reserved.hpp"
 #include "log/catalog.hpp"
@@ -19,10 +20,15 @@ verify_report verify(const std::filesystem::path& folder, const verify_options& 
         const auto env = storage::environment::open(folder, read_only);
         read_store_info(*env);
         const log_tables tables = log_tables::open(*env);
-        const noted_stamps notes(*env);
-        const std::uint64_t head = verify_log(*env, tables, found, notes);
-        if (!found.full()) verify_projections(env, tables, head, options, found);
+        const noted_stamps stamps(*env);
+        const std::uint64_t head = verify_log(*env, tables, found, stamps);
+        if (!found.full()) {
+            verify_projections(
+                {env, tables, std::make_shared<const schema_registry>(env, tables), &stamps}, head,
+                options, found);
+        }
         if (!found.full()) verify_reserved(env, tables, found);
+        if (!found.full()) verify_origins(*env, tables, found);
     } catch (const error& e) {
         switch (e.code()) {
             case errc::corrupt:

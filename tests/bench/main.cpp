@@ -27,7 +27,8 @@ constexpr struct {
              {"condition", bench::measure_conditions}, {"keys", bench::measure_keys},
              {"effects", bench::measure_effects},      {"sagas", bench::measure_sagas},
              {"sealed", bench::measure_sealed},        {"order", bench::measure_order},
-             {"rebuild", bench::measure_rebuild}};
+             {"sync", bench::measure_sync},            {"rebuild", bench::measure_rebuild},
+             {"canonical", bench::measure_canonical}};
 
 bool is_part(std::string_view name) {
     return std::any_of(std::begin(parts), std::end(parts),
@@ -73,7 +74,7 @@ int main(int argc, char** argv) {
                        "       idem_bench [--events N] --compare FOLDER\n"
                        "       idem_bench --lines N\n"
                        "parts: flat, rising, single, reading, condition, keys, effects, sagas, "
-                       "sealed, order, rebuild\n");
+                       "sealed, order, rebuild, canonical\n");
             return option == "--help" ? 0 : 2;
         }
     }

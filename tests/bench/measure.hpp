@@ -66,7 +66,9 @@ void measure_keys(const settings& s, report& r);        // once, and sweeps
 void measure_effects(const settings& s, report& r);     // declared and carried out
 void measure_sagas(const settings& s, report& r);       // steps without external work
 void measure_sealed(const settings& s, report& r);      // data of data subjects
-void measure_order(const settings& s, report& r);       // canonical order, and what sync says
+void measure_order(const settings& s, report& r);       // the index of canonical order
+void measure_sync(const settings& s, report& r);        // two stores get what either lacks
 void measure_rebuild(const settings& s, report& r);     // of typed events, whole
+void measure_canonical(const settings& s, report& r);   // folds with late events
 
 }  // namespace bench

@@ -34,7 +34,7 @@ std::string reasons_of(const std::string& text) {
     std::string all;
     const auto parsed = parse_json_projection(text, "p.json");
     for (const auto& reason : parsed.order_reasons) all += (all.empty() ? "" : "; ") + reason;
-    CHECK(parsed.fold.order_insensitive == all.empty());
+    CHECK((parsed.fold.order == idem::fold_order::commutative) == all.empty());
     return all;
 }
 
@@ -231,6 +231,25 @@ TEST_CASE("two spellings of a definition are one definition, two meanings are no
     CHECK(!same_definition(text, with_operations(R"([{"count":"m"}])")));
     CHECK(!same_definition(text, ""));
     CHECK(same_definition("", ""));
+}
+
+TEST_CASE("a definition may declare its order, and is believed where its operations allow") {
+    const auto with_order = [](const std::string& order, const std::string& operations) {
+        return R"({"name":"p","key":"stream","order":)" + order + R"(,"on":{"T":{"do":)" +
+               operations + "}}}";
+    };
+    const std::string counts = R"([{"count":"n"}])";
+    const std::string sets = R"([{"set":"n","value":"data.n"}])";
+    const auto order_of = [&](const std::string& order, const std::string& operations) {
+        return parse_json_projection(with_order(order, operations), "p.json").fold.order;
+    };
+    CHECK(order_of(R"("arrival")", counts) == idem::fold_order::arrival);
+    CHECK(order_of(R"("commutative")", counts) == idem::fold_order::commutative);
+    CHECK(order_of(R"("canonical")", counts) == idem::fold_order::canonical);
+    CHECK(order_of(R"("canonical")", sets) == idem::fold_order::canonical);
+    CHECK(refusal_of(with_order(R"("commutative")", sets)).find("n is set") != std::string::npos);
+    CHECK(refusal_of(with_order(R"("any")", counts)).find("/order") != std::string::npos);
+    CHECK(refusal_of(with_order("true", counts)).find("/order") != std::string::npos);
 }
 
 TEST_CASE("the examples of the page on projections are read") {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <random>
+#include <vector>
 
+#include "idem/replica.hpp"
 #include "idem/store.hpp"
 #include "json_projection.hpp"
 #include "scratch_folder.hpp"
@@ -39,7 +41,7 @@ TEST_CASE("the latest value is kept and printed without its stamp") {
     const scratch_folder scratch;
     idem::store store(scratch / "s.idem");
     const auto fold = notes();
-    CHECK(fold.order_insensitive);
+    CHECK(fold.order == idem::fold_order::arrival);
     store.run(fold, idem::projection_mode::inline_);
     store.append({edited(R"({"title":"one","label":"x"})"), edited(R"({"title":"two"})")});
     store.append(edited(R"({"done":[true,3.0]})"));
@@ -48,6 +50,34 @@ TEST_CASE("the latest value is kept and printed without its stamp") {
     CHECK(rows.row_to_json(row) == R"({"done":[true,3],"labels":["x"],"title":"two"})");
     CHECK(row.find(to_string(store.at(2)->stamp.origin)) != std::string::npos);
     CHECK(store.replay(fold).digest() == rows.digest());
+}
+
+// The store that has the event under a later stamp of its own takes it for later, until it hears of
+// the first one: in canonical order alone it does.
+TEST_CASE("an event that was appended at two stores is the latest by its least stamp") {
+    const auto parsed = idem::cli::parse_json_projection(definition, "notes.json");
+    REQUIRE(parsed.order_reasons.size() == 2);
+    CHECK(parsed.order_reasons.back() ==
+          "title is the latest, by the stamp that an event first came with");
+    auto in_order = parsed.fold;
+    in_order.order = idem::fold_order::canonical;
+    const scratch_folder scratch;
+    const auto title_in = [](const idem::projection& fold, const idem::store& store) {
+        const auto rows = store.replay(fold);
+        return rows.row_to_json(rows.find("note").row.value());
+    };
+    idem::store first(scratch / "a.idem");
+    const auto one = edited(R"({"title":"one"})");
+    const auto two = edited(R"({"title":"two"})");
+    first.append({one, two});
+    idem::store second(scratch / "b.idem");
+    second.append(two);
+    second.append(one);
+    CHECK(title_in(parsed.fold, second) == R"({"title":"one"})");
+    second.replica().accept(std::vector{*first.at(1), *first.at(2)});
+    CHECK(title_in(parsed.fold, second) == R"({"title":"one"})");
+    CHECK(title_in(in_order, second) == R"({"title":"two"})");
+    CHECK(title_in(in_order, first) == R"({"title":"two"})");
 }
 
 TEST_CASE("in any order, repeated as may be, the latest of the same events is the same") {

@@ -8,5 +8,5 @@ std::vector<idem::projection> idem_projections() {
                 .on(
                     "Happened", [](const idem::event_view& e) { return std::string(e.stream()); },
                     [](std::uint64_t count, const idem::event_view&) { return count + 1; })
-                .order_insensitive()};
+                .commutative()};
 }

@@ -37,7 +37,7 @@ TEST_CASE("a plug-in's projection is run, kept, replayed and verified like any o
     CHECK(listed.at("name") == "happenings");
     CHECK(listed.at("kept") == "true");
     CHECK(listed.at("definition") == "compiled");
-    CHECK(listed.at("order") == "insensitive");
+    CHECK(listed.at("order") == "commutative");
     CHECK(listed.at("because") == "its author declares it");
     const auto replayed =
         run_command({"replay", store.path, "happenings", "--digest", "--plugin", IDEM_TEST_PLUGIN});

@@ -98,7 +98,7 @@ TEST_CASE("digests of state and replay agree, on this store and on a copy") {
     CHECK(names_of(state) == std::vector<std::string>{"because", "digest", "name", "order",
                                                       "position", "rows", "version"});
     CHECK(state.at("rows") == "1");
-    CHECK(state.at("order") == "sensitive");
+    CHECK(state.at("order") == "arrival");
     CHECK(state.at("because") == "owner is set, rows are deleted");
     const auto bare = run_command({"replay", b.store, "accounts", "--digest"});
     CHECK(bare.out == state.at("digest") + "\n");

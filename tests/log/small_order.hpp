@@ -59,9 +59,10 @@ public:
         idem::encoded_batch batch(events);
         idem::storage::write(*env_, [&](idem::storage::write_transaction& txn) {
             auto head = idem::read_log_head(txn, *tables_);
+            auto revisions = revisions_;
             std::size_t bytes = 0;
             for (std::size_t i = 0; i < events.size(); ++i) {
-                batch.place(i, head.position + 1 + i, 0, stamps[i]);
+                batch.place(i, head.position + 1 + i, revisions[events[i].stream]++, stamps[i]);
                 bytes += batch.record(i).size();
             }
             const auto count = static_cast<std::uint32_t>(events.size());
@@ -70,6 +71,7 @@ public:
                 head.position + 1, static_cast<std::uint32_t>(head.blocks + 1), count);
             for (std::size_t i = 0; i < events.size(); ++i) block.add(batch.record(i));
         });
+        for (const auto& e : events) ++revisions_[e.stream];
     }
     std::uint64_t head() {
         const idem::storage::read_transaction txn(*env_);
@@ -96,6 +98,7 @@ private:
         tables_.emplace(idem::log_tables::open(*env_));
     }
 
+    std::map<std::string, std::uint64_t> revisions_;  // of each stream, the next
     scratch_folder folder_;
     std::filesystem::path path_ = folder_ / "s.idem";
     std::shared_ptr<idem::storage::environment> env_;

@@ -172,46 +172,6 @@ TEST_CASE("a commit that begins again, in a larger map, takes nothing in twice")
     check_sound(path);
 }
 
-TEST_CASE("a table that an idem without tails has left is taken over as it stands") {
-    const scratch_folder folder;
-    const auto path = folder / "s.idem";
-    std::optional<idem::store> store(std::in_place, path);
-    for (int i = 0; i < 5; ++i) charge(*store, i);
-    const auto lease = store->keys().claim(scope, "leased", {}).lease;
-    bool is_open = false;
-    SUBCASE("while nobody had the store open") {}
-    SUBCASE("under the hands of one who had") {
-        is_open = true;
-    }
-    if (!is_open) store.reset();
-    write_out_tail(path, "keys");
-    const auto env = idem::storage::environment::open(path, {});
-    const auto table = env->find_table("keys").value();
-    const auto mark = [&] {
-        const idem::storage::read_transaction txn(*env);
-        return idem::unpack<idem::wire::FoldInfo>(*txn.get(table, idem::reserved_info_key));
-    };
-    idem::storage::write(*env, [&](idem::storage::write_transaction& txn) {
-        idem::wire::FoldInfoT info;
-        info.version = idem::key_fold().version_without_tail();
-        txn.put(table, idem::reserved_info_key, idem::pack<idem::wire::FoldInfo>(info));
-        txn.put(table, "zz", "kept where the table is not made anew");
-    });
-    if (!is_open) store.emplace(path);
-    CHECK(store->keys().find(scope, "key 3").value().result == "done");
-    CHECK(store->keys().list().size() == 6);
-    const auto head = store->head();
-    CHECK(charge(*store, 3).replayed);
-    CHECK(charge(*store, 100).completed());
-    CHECK(store->keys().claim(scope, "leased", {}).outcome == idem::key_outcome::in_progress);
-    CHECK(mark().version == idem::key_fold().version());
-    CHECK(mark().through == head);
-    CHECK(written_rows(path, "keys").contains("zz"));
-    idem::storage::write(*env,
-                         [&](idem::storage::write_transaction& txn) { txn.erase(table, "zz"); });
-    check_sound(path);
-}
-
 TEST_CASE("verify finds a mark that is not where the rows are") {
     const scratch_folder folder;
     const auto path = folder / "s.idem";

@@ -63,14 +63,14 @@ auto counts() {
     return idem::keyed_fold<std::string, std::uint64_t>("counts")
         .on("Happened", wrong::stream_of,
             [](std::uint64_t n, const idem::event_view&) { return n + 1; })
-        .order_insensitive();
+        .commutative();
 }
 
 auto balances() {
     return idem::keyed_fold<std::string, std::int64_t>("balances")
         .on("Happened", wrong::stream_of,
             [](std::int64_t sum, const idem::event_view& e) { return sum + wrong::amount(e); })
-        .order_insensitive();
+        .commutative();
 }
 
 auto latest() {
@@ -84,7 +84,8 @@ auto latest() {
 TEST_CASE("folds that are what they declare pass every schedule, and leave nothing behind") {
     const auto before = scratch_folders();
     for (const idem::projection& p :
-         {idem::projection(counts()), idem::projection(balances()), idem::projection(latest())}) {
+         {idem::projection(counts()), idem::projection(balances()), idem::projection(latest()),
+          idem::projection(latest().canonical())}) {
         const auto report = testing::converge(p, log_of(100), {.schedules = 100});
         CHECK_MESSAGE(report.converges(), report.message());
         CHECK(report.schedules == 100);
@@ -106,6 +107,22 @@ TEST_CASE("the last arrival that is declared commutative is shrunk to two events
     const auto test = to_test(f, "wrong::last_arrival_wins()");
     CHECK(test.find("deliver 0 2,1\n") != test.npos);
     CHECK(test.find("idem::testing::run(wrong::last_arrival_wins(), scenario)") != test.npos);
+}
+
+TEST_CASE("the same fold in canonical order converges, but for what is of one copy alone") {
+    const auto report = testing::converge(wrong::last_arrival_wins(), log_of(60),
+                                          {.schedules = 100, .order = testing::order::canonical});
+    CHECK_MESSAGE(report.converges(), report.message());
+    CHECK(report.order == testing::order::canonical);
+    idem::projection p = wrong::adds_positions();
+    p.order = idem::fold_order::canonical;
+    const auto [f, events, steps] = catch_one(p);
+    CHECK(f.kind == finding_kind::diverges);
+    CHECK(f.scenario.schedule.order == testing::order::canonical);
+    check_printed(p, f);
+    p.keys_of = nullptr;
+    p.apply_row = nullptr;
+    CHECK_THROWS_AS(testing::converge(p, log_of(2)), idem::error);
 }
 
 TEST_CASE("a clock that is read is named, whatever its resolution") {

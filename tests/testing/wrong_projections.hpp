@@ -27,7 +27,7 @@ inline idem::projection last_arrival_wins() {
     return idem::keyed_fold<std::string, std::string>("last_arrival_wins")
         .on("Happened", stream_of,
             [](std::string, const idem::event_view& e) { return std::string(e.data()); })
-        .order_insensitive();
+        .commutative();
 }
 
 inline idem::projection reads_the_clock() {
@@ -70,7 +70,7 @@ inline idem::projection sums_floats() {
             [](double sum, const idem::event_view& e) {
                 return sum + 0.1 * static_cast<double>(amount(e));
             })
-        .order_insensitive();
+        .commutative();
 }
 
 // It rests on where the event stands, which is another place in another copy.
@@ -78,7 +78,7 @@ inline idem::projection adds_positions() {
     return idem::keyed_fold<std::string, std::uint64_t>("adds_positions")
         .on("Happened", stream_of,
             [](std::uint64_t sum, const idem::event_view& e) { return sum + e.position(); })
-        .order_insensitive();
+        .commutative();
 }
 
 // The upcaster numbers what it has seen.
@@ -144,7 +144,7 @@ inline idem::projection refuses_overdrafts() {
                 if (sum + amount(e) < 0) throw std::runtime_error("overdrawn");
                 return sum + amount(e);
             })
-        .order_insensitive();
+        .commutative();
 }
 
 }  // namespace wrong

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "idem/convergent/version_vector.hpp"
 #include "idem/uuid.hpp"
 
 namespace idem {
@@ -83,6 +84,9 @@ struct rejection {
 struct append_result {
     std::vector<receipt> receipts = {};
     std::optional<idem::rejection> rejection = {};
+    // Covers every event that has a receipt. A store whose frontier covers this one has them all:
+    // see replica::wait_for().
+    version_vector frontier = {};
 
     bool accepted() const noexcept { return !rejection; }
     // The batch in one word: the rejection's outcome; else `appended` if anything is new; else

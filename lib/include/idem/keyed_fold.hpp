@@ -116,9 +116,13 @@ public:
         return std::move(*this);
     }
 
-    // Declares that any order of the same events gives the same rows.
-    keyed_fold order_insensitive() && {
-        base_.order_insensitive = true;
+    // See fold_order.
+    keyed_fold commutative() && {
+        base_.order = fold_order::commutative;
+        return std::move(*this);
+    }
+    keyed_fold canonical() && {
+        base_.order = fold_order::canonical;
         return std::move(*this);
     }
 

@@ -23,6 +23,11 @@ inline constexpr std::size_t events_per_key_max = 1000;     // that a command ap
 inline constexpr std::size_t row_key_bytes_max = 500;       // of an encoded projection key
 inline constexpr std::size_t row_bytes_max = 1 << 20;       // of an encoded projection row
 inline constexpr std::size_t rows_per_event_max = 10'000;   // that one event may touch
+// How far back a canonical projection takes a late event: so long by the stamps of the log, so many
+// events of the log, and about so many times that a row was touched.
+inline constexpr std::uint64_t horizon_ms = 24 * 60 * 60 * 1000;
+inline constexpr std::uint64_t horizon_events_max = 250'000;
+inline constexpr std::uint64_t horizon_touches_max = 1'000'000;
 inline constexpr std::uint64_t checkpoint_bytes_max = 64 << 20;  // of keys and rows
 inline constexpr std::size_t accepted_max = 4096;           // events of one accept()
 inline constexpr std::size_t parked_max = 10'000;            // events that wait for a gap

@@ -70,6 +70,19 @@ protected:
     ~key_sink() = default;
 };
 
+// In which order a projection takes in the events of the log.
+enum class fold_order : std::uint8_t {
+    arrival,      // by position: the order in which they came to this store
+    commutative,  // likewise, and declared: any order of the same events gives the same rows
+    // By stamp, the least that is known of the event, and then by id: rows depend on the set of
+    // events alone, in every store that holds it. An event that arrives late takes the rows it
+    // touches back to before its place, and those that follow are applied again. That reaches as
+    // far back as the horizon (limits.hpp); an event from before it makes the projection be folded
+    // anew. event_view::stamp() is then that least stamp. Only with keys_of and apply_row.
+    canonical,
+};
+std::string_view to_string(fold_order order) noexcept;
+
 // A projection as the store runs it. Keyed folds convert to it; a handler fills it in itself.
 struct projection {
     std::string name = {};      // up to limits::name_bytes_max bytes of [A-Za-z0-9._-]
@@ -88,8 +101,8 @@ struct projection {
     std::function<void(const event_view&, key_sink&)> keys_of = {};
     std::function<void(const event_view&, std::string_view key, state_table::slot&)> apply_row = {};
     std::function<std::string(std::string_view row)> row_to_json = {};  // to print; may be empty
-    bool order_insensitive = false;  // declared: any order of the same events gives the same rows
-    std::string definition = {};     // text that describes it, kept in the store; may be empty
+    fold_order order = fold_order::arrival;  // another one makes the rows stale
+    std::string definition = {};  // text that describes it, kept in the store; may be empty
     // What tells this code from other code of the same name and version, such as a commit's hash;
     // may be empty. Rows that were made by other code, or of other `reads`, are stale.
     std::string code = {};

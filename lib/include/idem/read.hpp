@@ -13,6 +13,10 @@ namespace idem {
 
 enum class direction : std::uint8_t { forwards, backwards };
 
+// By position; or by stamp, the least that is known of the event up to `to`, and then by id, which
+// is the same order in every store that holds the same events.
+enum class event_order : std::uint8_t { arrival, canonical };
+
 // A selection of the log: every condition given must hold. `stream` is answered from the index of
 // streams, and without it `tags` from the index of tags; the other conditions by looking at each
 // event that these lead to, or of the position range.
@@ -27,6 +31,9 @@ struct query {
     std::optional<timestamp> since = {};  // event time at or after
     std::optional<timestamp> until = {};  // event time before
     idem::direction direction = direction::forwards;
+    // Canonical: forwards alone, by store::read() alone, and of all events up to `to` the places
+    // are looked for first, whatever else is selected.
+    event_order order = event_order::arrival;
     std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();  // events at most
 
     bool matches(const event_view& event) const noexcept;  // all but range, direction and limit

@@ -86,7 +86,8 @@ struct row_difference {
     std::optional<std::string_view> after;   // nullopt: the row was removed
 };
 
-// False: stop.
+// False: stop. Events come by position, of a canonical projection too: a late one changes what was
+// told before.
 using visit_trace =
     std::function<bool(const event_view* event, std::span<const row_difference> rows)>;
 

@@ -32,7 +32,7 @@ struct projection_info {
     std::uint64_t position = 0;  // checkpoint
     std::uint64_t rows = 0;
     state_digest digest;
-    bool order_insensitive = false;
+    fold_order order = fold_order::arrival;
     std::string definition;
     std::string failure;  // why it stands still: event, position and cause; empty while all is well
     // Of the projection that runs on this handle under that name: why the rows of the current
@@ -42,6 +42,10 @@ struct projection_info {
     schema_versions reads = {};  // likewise, the schema versions that it read
     std::string code;            // likewise
     std::optional<std::uint64_t> rebuilt_to;  // a rebuild of this version has come so far
+    // Of a canonical one: an event whose clock (stamp::clock) is below has come too late to be put
+    // in its place, and makes the projection be folded anew; and how often that was so.
+    std::uint64_t floor = 0;
+    std::uint64_t refolds = 0;
 };
 
 // The rows of a projection as they were at a position, kept for state_at().

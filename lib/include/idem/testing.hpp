@@ -33,6 +33,7 @@ namespace idem::testing {
 enum class order : std::uint8_t {
     arrival,      // new events in the order of the log; repeats, batches, crashes as they come
     commutative,  // events in any order, and exchanged by stores
+    canonical,    // likewise, each with a stamp, by which it has its place among them
 };
 std::string_view to_string(order value) noexcept;
 

@@ -31,6 +31,7 @@ namespace idem {
 //   revision_gap         a stream's revisions do not follow one another
 //   checkpoint           a projection's checkpoint lies beyond the log
 //   state_digest         a projection's rows do not match the digest of their last commit
+//   undo_damaged         what takes rows of a canonical projection back is damaged
 //   state_mismatch       a projection's rows differ from a replay of the log
 //   table_mismatch       a row of a table of the store's own differs from a replay of the log
 //   unreadable           pages of the file cannot be walked

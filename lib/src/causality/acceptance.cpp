@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "causality/origin_fold.hpp"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
 #include "log/reader.hpp"
@@ -72,10 +73,19 @@ std::vector<other_stamp> stamps_at(const storage::transaction& txn, const log_ta
 bool known_history::others_are_beyond(const stamp& s) const {
     // The log's clock is that of its last record. Only who made that may have known of all.
     if (!own_.is_own(s.origin) && head_.counter > 0 && head_.clock > s.clock) return true;
-    for (const auto& [origin, row] : rows_.origins(txn_)) {
-        if (origin != s.origin && row.clock > s.clock) return true;
+    if (!newest_) {  // two: one of them is of another origin, whichever is asked about
+        newest_.emplace();
+        for (const auto& [origin, row] : rows_.origins(txn_)) {
+            const std::pair candidate(row.clock, origin);
+            if (candidate > newest_->first) {
+                newest_->second = std::exchange(newest_->first, candidate);
+            } else if (candidate > newest_->second) {
+                newest_->second = candidate;
+            }
+        }
     }
-    return false;
+    const auto& other = newest_->first.second == s.origin ? newest_->second : newest_->first;
+    return other.first > s.clock;
 }
 
 classification known_history::classify(const recorded_event& e) const {
@@ -279,7 +289,7 @@ accepted_event acceptance::park(const sync::carried_event& carried, classificati
     found.is = causal_class::gap;
     const stamp& s = carried.event.stamp;
     copied_ = copied_ || s.origin == known_.own().current;
-    const origin_tables::parked_key key{s.origin, s.counter};
+    const parked_key key{s.origin, s.counter};
     const std::string bytes = sync::encode_events({{carried}, 0});
     const auto kept = known_.rows().parked(txn_, key);
     if (kept) {

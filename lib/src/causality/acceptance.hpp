@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "causality/origin_tables.hpp"
@@ -51,6 +52,8 @@ private:
     const origin_tables rows_;
     const origin_entry own_;
     stamp head_;  // of the last record, which is of this store; or none
+    using clock_of = std::pair<std::uint64_t, uuid>;               // the greatest of an origin
+    mutable std::optional<std::pair<clock_of, clock_of>> newest_;  // the greatest two of others
 };
 
 // Sorts what comes into what is appended, noted, parked and refused. Writes nothing but parked

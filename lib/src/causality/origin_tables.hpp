@@ -12,28 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "idem/convergent.hpp"
+#include "causality/origin_rows.hpp"
 #include "log/appender.hpp"
 #include "log/order_item.hpp"
 
 namespace idem {
-
-inline constexpr std::string_view stamp_noted_type = "idem.StampNoted";
-inline constexpr std::string_view conflict_met_type = "idem.ConflictMet";
-inline constexpr std::string_view events_accepted_type = "idem.EventsAccepted";
-
-// A note of this store that the event of this id came with another stamp.
-event note_of_stamp(const uuid& id, const other_stamp& other);
-// A note that an event of this stamp was refused, for its id is known with other content. Its
-// place counts as reached: what its origin made since is not to wait for it for ever.
-event note_of_conflict(const uuid& id, const other_stamp& met);
-// Ends a batch of accepted events, so that the last record of the log is always of this store.
-event note_of_acceptance(std::size_t events);
-
-struct origin_row {
-    std::uint64_t counter = 0;
-    std::uint64_t clock = 0;
-};
 
 // As they stand in a transaction. Empty where a table is not there yet.
 class origin_tables {
@@ -46,10 +29,6 @@ public:
     std::map<uuid, origin_row> origins(const storage::transaction& txn) const;
     std::vector<other_stamp> stamps(const storage::transaction& txn, std::uint64_t position) const;
 
-    struct parked_key {
-        uuid origin;
-        std::uint64_t counter = 0;
-    };
     std::optional<std::string> parked(const storage::transaction& txn, const parked_key& key) const;
     // Bytes of all that are parked are bounded by limits::parked_max rows.
     std::vector<std::pair<parked_key, std::string>> all_parked(

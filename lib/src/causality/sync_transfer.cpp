@@ -5,6 +5,7 @@
 
 #include "causality/sync_wire.hpp"
 #include "idem/error.hpp"
+#include "log/record.hpp"
 
 namespace idem::sync {
 namespace {

@@ -115,8 +115,8 @@ void keys::impl::read(const read_rows& read) const {
 std::optional<key_info> keys::impl::find(const key_hash& hash) const {
     std::optional<key_info> found;
     read([&](const reserved_rows& rows) {
-        const auto row = rows.get(key_row_key(hash));
-        if (row) found = describe(hash, unpack<wire::KeyRow>(*row));
+        const auto row = read_key(rows, hash);
+        if (row) found = describe(hash, *row);
     });
     return found;
 }
@@ -138,12 +138,13 @@ std::vector<key_info> keys::list(std::optional<key_state> state, std::string_vie
         while (found.size() < limit) {
             const auto row = rows.next();
             if (!row || !row->first.starts_with(key_rows_prefix)) break;
-            const auto kept = unpack<wire::KeyRow>(row->second);
-            if (state && state_of(kept) != *state) continue;
+            auto staying = unpack<wire::KeyRow>(row->second);
+            if (state && !may_be(*state, staying)) continue;
             key_hash hash{};
             const auto bytes = row->first.substr(key_rows_prefix.size());
             std::copy_n(bytes.begin(), std::min(bytes.size(), hash.size()), hash.begin());
-            found.push_back(describe(hash, kept));
+            const auto kept = whole_key(all, hash, std::move(staying));
+            if (!state || state_of(kept) == *state) found.push_back(describe(hash, kept));
         }
     });
     return found;

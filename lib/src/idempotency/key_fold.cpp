@@ -56,14 +56,15 @@ class key_change {
 public:
     key_change(const key_event& e, reserved_rows& rows)
         : event_(e), from_(e.from), rows_(rows), hash_(*e.key) {
-        const auto found = rows.get(key_row_key(hash_));
+        auto found = read_key(rows, hash_);
         known_ = found.has_value();
-        if (found) before_ = unpack<wire::KeyRow>(*found);
+        if (found) before_ = std::move(*found);
         after_ = before_;
     }
 
     void apply() {
-        if (change(event_.type)) write_key(rows_, hash_, known_ ? &before_ : nullptr, after_);
+        if (!change(event_.type)) return;
+        write_key(rows_, hash_, known_ ? &before_ : nullptr, std::move(after_));
     }
 
 private:

@@ -30,9 +30,8 @@ class key_fold final : public reserved_fold {
 public:
     std::string_view stream() const noexcept override { return "$keys"; }
     std::string_view table() const noexcept override { return "keys"; }
-    std::uint32_t version() const noexcept override { return 2; }
+    std::uint32_t version() const noexcept override { return 3; }
     bool has_tail() const noexcept override { return true; }
-    std::uint32_t version_without_tail() const noexcept override { return 1; }
     std::optional<std::string> fault_of(std::string_view type,
                                         std::string_view data) const override;
     void apply(const event_view& e, reserved_rows& rows) const override;

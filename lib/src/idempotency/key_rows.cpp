@@ -9,7 +9,9 @@
 namespace idem {
 namespace {
 
-constexpr std::string_view by_lifetime = "o";  // and within it by age
+// And within it by age. Behind all others, so that the newest are the last rows of the table: there
+// LMDB fills its pages, and halves them elsewhere.
+constexpr std::string_view by_lifetime = "x";
 constexpr std::string_view by_horizon = "h";
 constexpr std::size_t time_bytes = 8;
 
@@ -36,60 +38,80 @@ std::uint64_t number_of(std::string_view bytes) noexcept {
     return number;
 }
 
-struct due_key {
-    std::uint64_t time;
-    key_hash hash;
-};
-
 // How long a result is kept once it is there.
 std::uint64_t lifetime_of(const key_row& row) noexcept {
     return row.expires > row.finished ? row.expires - row.finished : 0;
 }
-
-// The first keys of an order.
-std::vector<due_key> first_of(const reserved_rows& rows, std::string_view prefix,
-                              std::uint64_t until, std::uint64_t limit) {
-    std::vector<due_key> found;
-    for (const auto& key : rows.keys(prefix, limit)) {
-        const std::string_view rest = std::string_view(key).substr(prefix.size());
-        due_key due{number_of(rest), {}};
-        if (due.time > until || rest.size() != time_bytes + due.hash.size()) break;
-        std::copy_n(rest.begin() + time_bytes, due.hash.size(), due.hash.begin());
-        found.push_back(due);
-    }
-    return found;
+std::string place_of_result(const key_row& row, const key_hash& hash) {
+    return ordered(time_key(by_lifetime, lifetime_of(row)), row.finished, hash);
 }
+
+// A row of an order. Valid until rows are written.
+struct ordered_row {
+    std::uint64_t time;
+    key_hash hash;
+    std::string_view place;
+    std::string_view row;
+};
+
+class order_walk {
+public:
+    order_walk(const reserved_rows& rows, std::string_view from)
+        : rows_(rows.walk(from)), at_(rows_.next()) {}
+
+    bool is_under(std::string_view prefix) const { return at_ && at_->first.starts_with(prefix); }
+    std::string_view place() const { return at_->first; }  // only where there is one
+
+    // Goes along the rows under a prefix that ends before their times.
+    std::vector<ordered_row> take(std::string_view prefix, std::uint64_t until,
+                                  std::uint64_t limit) {
+        std::vector<ordered_row> found;
+        for (; is_under(prefix) && found.size() < limit; at_ = rows_.next()) {
+            const std::string_view rest = place().substr(prefix.size());
+            ordered_row due{number_of(rest), {}, place(), at_->second};
+            if (due.time > until || rest.size() != time_bytes + due.hash.size()) break;
+            std::copy_n(rest.begin() + time_bytes, due.hash.size(), due.hash.begin());
+            found.push_back(due);
+        }
+        return found;
+    }
+
+private:
+    row_walk rows_;
+    std::optional<storage::entry> at_;
+};
 
 // Results that live equally long expire in the order in which they came, so that one order serves
 // both: by lifetime, then by age. An application has few lifetimes; beyond so many they are looked
-// at no more, for a sweep holds up all writers.
+// at no more, for a sweep holds up all writers. `visit` is given a walk that stands on the first
+// result of a lifetime, and the prefix of those that follow it.
 template <class Visit>
 void each_lifetime(const reserved_rows& rows, Visit&& visit) {
     constexpr int lifetimes_max = 10'000;
     std::string from(by_lifetime);
     for (int n = 0; n < lifetimes_max; ++n) {
-        const auto next = rows.keys(by_lifetime, 1, from);
-        if (next.empty()) return;
-        const auto lifetime = number_of(std::string_view(next[0]).substr(by_lifetime.size()));
-        if (!visit(lifetime, time_key(by_lifetime, lifetime)) || lifetime == ~0ULL) return;
+        order_walk walk(rows, from);
+        if (!walk.is_under(by_lifetime)) return;
+        const auto lifetime = number_of(walk.place().substr(by_lifetime.size()));
+        if (!visit(lifetime, walk, time_key(by_lifetime, lifetime)) || lifetime == ~0ULL) return;
         from = time_key(by_lifetime, lifetime + 1);
     }
 }
 
 // The first `limit` of all, by time and then by hash.
-void keep_first(std::vector<due_key>& found, std::uint64_t limit) {
-    std::sort(found.begin(), found.end(), [](const due_key& a, const due_key& b) {
+void keep_first(std::vector<ordered_row>& found, std::uint64_t limit) {
+    std::sort(found.begin(), found.end(), [](const ordered_row& a, const ordered_row& b) {
         return std::tie(a.time, a.hash) < std::tie(b.time, b.hash);
     });
     if (found.size() > limit) found.resize(limit);
 }
 
-std::vector<due_key> expired_results(const reserved_rows& rows, std::uint64_t until,
-                                     std::uint64_t limit) {
-    std::vector<due_key> found;
-    each_lifetime(rows, [&](std::uint64_t lifetime, const std::string& prefix) {
+std::vector<ordered_row> expired_results(const reserved_rows& rows, std::uint64_t until,
+                                         std::uint64_t limit) {
+    std::vector<ordered_row> found;
+    each_lifetime(rows, [&](std::uint64_t lifetime, order_walk& walk, std::string_view prefix) {
         if (lifetime > until) return false;  // and so are those that follow
-        for (auto due : first_of(rows, prefix, until - lifetime, limit)) {
+        for (auto due : walk.take(prefix, until - lifetime, limit)) {
             due.time += lifetime;
             found.push_back(due);
         }
@@ -99,15 +121,26 @@ std::vector<due_key> expired_results(const reserved_rows& rows, std::uint64_t un
     return found;
 }
 
-std::vector<due_key> oldest_results(const reserved_rows& rows, std::uint64_t limit) {
-    std::vector<due_key> found;
-    each_lifetime(rows, [&](std::uint64_t, const std::string& prefix) {
-        const auto some = first_of(rows, prefix, ~0ULL, limit);
+std::vector<ordered_row> oldest_results(const reserved_rows& rows, std::uint64_t limit) {
+    std::vector<ordered_row> found;
+    each_lifetime(rows, [&](std::uint64_t, order_walk& walk, std::string_view prefix) {
+        const auto some = walk.take(prefix, ~0ULL, limit);
         found.insert(found.end(), some.begin(), some.end());
         keep_first(found, limit);
         return true;
     });
     return found;
+}
+
+kept_result result_of(const ordered_row& found) {
+    return with_row<wire::KeyRow>(found.row, [&found](const wire::KeyRow& row) {
+        return kept_result{.place = std::string(found.place),
+                           .hash = found.hash,
+                           .state = static_cast<key_state>(row.state()),
+                           .bytes = row.result() ? row.result()->size() : 0,
+                           .expires = row.expires(),
+                           .forget_at = row.made() ? std::max(row.horizon(), row.made()) : 0};
+    });
 }
 
 key_sums sums_of(const reserved_rows& rows) {
@@ -140,9 +173,13 @@ class kept_sums {
 public:
     explicit kept_sums(reserved_rows& rows) : rows_(rows), known_(sums_of(rows)), now_(known_) {}
 
-    void count(const key_row& row, std::uint64_t sign) {
-        count_of(now_, state_of(row)) += sign;
-        now_.result_bytes += sign * row.result.size();
+    void add(key_state state, std::uint64_t result_bytes = 0) {
+        ++count_of(now_, state);
+        now_.result_bytes += result_bytes;
+    }
+    void take(key_state state, std::uint64_t result_bytes = 0) {
+        --count_of(now_, state);
+        now_.result_bytes -= result_bytes;
     }
     void write() {
         if (!(now_ == known_)) rows_.put(key_sums_key, pack<wire::KeySums>(now_));
@@ -154,64 +191,51 @@ private:
     key_sums now_;
 };
 
-// The orders in which a row stands.
-template <class Visit>
-void each_order(const key_row& row, const key_hash& hash, Visit&& visit) {
-    if (is_finished(row)) {
-        visit(ordered(time_key(by_lifetime, lifetime_of(row)), row.finished, hash));
-    } else if (state_of(row) == key_state::expired && row.made != 0) {
-        visit(ordered(by_horizon, std::max(row.horizon, row.made), hash));
-    }
-}
-
-std::optional<key_row> row_of(const reserved_rows& rows, const key_hash& hash) {
+std::optional<key_row> find_staying(const reserved_rows& rows, const key_hash& hash) {
     const auto found = rows.get(key_row_key(hash));
     return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
 }
 
-// Puts a row in the place of another, either of which may be none, and keeps sums and orders in
-// step.
-void replace_key(reserved_rows& rows, kept_sums& sums, const key_hash& hash, const key_row* before,
-                 const key_row* after) {
-    constexpr std::uint64_t minus_one = ~0ULL;
-    if (before) {
-        sums.count(*before, minus_one);
-        each_order(*before, hash, [&rows](const std::string& key) { rows.erase(key); });
-    }
-    if (!after) {
-        rows.erase(key_row_key(hash));
-        return;
-    }
-    sums.count(*after, 1);
-    each_order(*after, hash, [&rows](const std::string& key) { rows.put(key, ""); });
-    rows.put(key_row_key(hash), pack<wire::KeyRow>(*after));
+// Of a finished key: of itself only hashes stay, and what tells how old it is.
+key_row staying_of(const key_row& whole) {
+    key_row staying;
+    staying.request = whole.request;
+    staying.state = whole.state;
+    staying.fence = whole.fence;
+    staying.finished = whole.finished;
+    staying.expires = whole.expires;
+    staying.horizon = whole.horizon;
+    staying.scope = whole.scope;
+    staying.made = whole.made;
+    return staying;
+}
+// The rest, and what a sweep must know where it looks at nothing else.
+key_row going_of(key_row whole) {
+    whole.request.clear();
+    whole.scope.clear();
+    whole.fence = 0;
+    whole.finished = 0;
+    return whole;
 }
 
-// Of the key only hashes stay, and what tells how old it is.
-void let_go_of_result(reserved_rows& rows, kept_sums& sums, const key_hash& hash) {
-    const auto before = row_of(rows, hash);
-    if (!before) return;
-    key_row after;
-    after.request = before->request;
-    after.state = static_cast<std::uint8_t>(key_state::expired);
-    after.fence = before->fence;
-    after.finished = before->finished;
-    after.expires = before->expires;
-    after.horizon = before->horizon;
-    after.scope = before->scope;
-    after.made = before->made;
-    replace_key(rows, sums, hash, &*before, &after);
+void let_go(reserved_rows& rows, kept_sums& sums, const kept_result& result) {
+    rows.erase(result.place);
+    if (result.forget_at != 0) rows.put(ordered(by_horizon, result.forget_at, result.hash), "");
+    sums.take(result.state, result.bytes);
+    sums.add(key_state::expired);
 }
 
-void forget(reserved_rows& rows, kept_sums& sums, const key_hash& hash) {
-    const auto row = row_of(rows, hash);
+void forget(reserved_rows& rows, kept_sums& sums, const forgettable_key& key) {
+    const auto row = find_staying(rows, key.hash);
     if (!row) return;
     const std::string mark = forgotten_key(view_of(row->scope));
     const auto known = rows.get(mark);
     if (!known || number_of(*known) < row->made) {
         rows.put(mark, time_key("", row->made));
     }
-    replace_key(rows, sums, hash, &*row, nullptr);
+    rows.erase(key.place);
+    rows.erase(key_row_key(key.hash));
+    sums.take(key_state::expired);
 }
 
 }  // namespace
@@ -235,10 +259,38 @@ std::uint64_t time_of_key(std::string_view name) noexcept {
                : 0;
 }
 
-void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before,
-               const key_row& after) {
+key_row whole_key(const reserved_rows& rows, const key_hash& hash, key_row staying) {
+    if (!is_finished(staying)) return staying;
+    const auto going = rows.get(place_of_result(staying, hash));
+    if (!going) {
+        staying.state = static_cast<std::uint8_t>(key_state::expired);
+        return staying;
+    }
+    auto whole = unpack<wire::KeyRow>(*going);
+    whole.request = std::move(staying.request);
+    whole.scope = std::move(staying.scope);
+    whole.fence = staying.fence;
+    whole.finished = staying.finished;
+    return whole;
+}
+
+std::optional<key_row> read_key(const reserved_rows& rows, const key_hash& hash) {
+    auto staying = find_staying(rows, hash);
+    if (!staying) return std::nullopt;
+    return whole_key(rows, hash, std::move(*staying));
+}
+
+void write_key(reserved_rows& rows, const key_hash& hash, const key_row* before, key_row after) {
     kept_sums sums(rows);
-    replace_key(rows, sums, hash, before, &after);
+    if (before) sums.take(state_of(*before));
+    sums.add(state_of(after), after.result.size());
+    if (is_finished(after)) {
+        rows.put(key_row_key(hash), pack<wire::KeyRow>(staying_of(after)));
+        const auto place = place_of_result(after, hash);
+        rows.put(place, pack<wire::KeyRow>(going_of(std::move(after))));
+    } else {
+        rows.put(key_row_key(hash), pack<wire::KeyRow>(after));
+    }
     sums.write();
 }
 
@@ -246,36 +298,34 @@ swept_keys find_swept(const reserved_rows& rows, const sweep_bounds& bounds) {
     swept_keys swept;
     std::uint64_t bytes = sums_of(rows).result_bytes;
     for (const auto& due : expired_results(rows, bounds.until, bounds.limit)) {
-        swept.expired.push_back(due.hash);
-        if (bounds.result_bytes_max) bytes -= row_of(rows, due.hash)->result.size();
+        swept.expired.push_back(result_of(due));
+        bytes -= swept.expired.back().bytes;
     }
-    for (const auto& due : first_of(rows, by_horizon, bounds.until, bounds.limit)) {
-        swept.forgotten.push_back(due.hash);
+    for (const auto& due :
+         order_walk(rows, by_horizon).take(by_horizon, bounds.until, bounds.limit)) {
+        swept.forgotten.push_back({std::string(due.place), due.hash});
     }
-    const auto full = [&](const std::vector<key_hash>& kind) {
-        return kind.size() >= bounds.limit;
-    };
     // Nothing that is alive goes before all that has expired.
-    const bool evict = bounds.result_bytes_max && !full(swept.expired);
+    const bool evict = bounds.result_bytes_max && swept.expired.size() < bounds.limit;
     if (evict && bytes > *bounds.result_bytes_max) {
-        const auto oldest = oldest_results(rows, bounds.limit);
-        for (std::size_t i = 0; i < oldest.size() && bytes > *bounds.result_bytes_max; ++i) {
-            const auto row = row_of(rows, oldest[i].hash);
-            if (!row || row->expires <= bounds.until) continue;  // goes as expired, and is counted
-            bytes -= row->result.size();
-            swept.evicted.push_back(oldest[i].hash);
+        for (const auto& due : oldest_results(rows, bounds.limit)) {
+            if (bytes <= *bounds.result_bytes_max) break;
+            auto result = result_of(due);
+            if (result.expires <= bounds.until) continue;  // goes as expired, and is counted
+            bytes -= result.bytes;
+            swept.evicted.push_back(std::move(result));
         }
     }
-    swept.more = !swept.expired.empty() || full(swept.forgotten) ||
+    swept.more = !swept.expired.empty() || swept.forgotten.size() >= bounds.limit ||
                  (bounds.result_bytes_max && bytes > *bounds.result_bytes_max);
     return swept;
 }
 
 void sweep_keys(reserved_rows& rows, const swept_keys& swept) {
     kept_sums sums(rows);
-    for (const auto& hash : swept.expired) let_go_of_result(rows, sums, hash);
-    for (const auto& hash : swept.evicted) let_go_of_result(rows, sums, hash);
-    for (const auto& hash : swept.forgotten) forget(rows, sums, hash);
+    for (const auto& result : swept.expired) let_go(rows, sums, result);
+    for (const auto& result : swept.evicted) let_go(rows, sums, result);
+    for (const auto& key : swept.forgotten) forget(rows, sums, key);
     sums.write();
 }
 

@@ -134,8 +134,7 @@ reserved_rows keys::impl::rows(const transaction::state& s) const {
 }
 
 std::optional<key_row> keys::impl::row(const transaction::state& s, const key_hash& hash) const {
-    const auto found = rows(s).get(key_row_key(hash));
-    return found ? std::optional(unpack<wire::KeyRow>(*found)) : std::nullopt;
+    return read_key(rows(s), hash);
 }
 
 key_standing keys::impl::look(const transaction::state& s, const asked_key& key) const {

@@ -29,14 +29,13 @@ void put_info(storage::write_transaction& txn, storage::table table, const reser
 }
 
 bool made_by(const reserved_fold& fold, const wire::FoldInfoT& info) noexcept {
-    if (info.version == 0) return false;
-    return info.version == fold.version() || info.version == fold.version_without_tail();
+    return info.version == fold.version();
 }
 
 // Up to where a table has taken the events in.
 std::uint64_t mark_of(const reserved_fold& fold, const wire::FoldInfoT& info,
                       std::uint64_t head) noexcept {
-    return fold.has_tail() && info.version == fold.version() ? info.through : head;
+    return fold.has_tail() ? info.through : head;
 }
 
 // Takes the events up to a position into a tail.
@@ -115,9 +114,8 @@ void tailed_table::find_table(const open_log& log) {
                     fmt::format("the table {} has taken in the event at position {}, where the log "
                                 "has none; run `idem verify` and restore a backup",
                                 fold_.table(), mark));
-    } else {
-        if (mark != tail_.mark()) tail_.begin_at(mark);  // another process has written its own out
-        if (info.version != fold_.version()) put_info(log.txn, table_, fold_, mark);
+    } else if (mark != tail_.mark()) {
+        tail_.begin_at(mark);  // another process has written its own out
     }
     found_ = true;
 }

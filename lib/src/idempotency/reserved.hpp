@@ -65,11 +65,8 @@ public:
                                                 std::string_view data) const = 0;
     virtual void apply(const event_view& e, reserved_rows& rows) const = 0;
 
-    // Whether rows stand in a tail before they stand in the table; and then the version of the fold
-    // that made the same rows and had none, so that its tables have everything in; 0: there is
-    // none.
+    // Whether rows stand in a tail before they stand in the table.
     virtual bool has_tail() const noexcept { return false; }
-    virtual std::uint32_t version_without_tail() const noexcept { return 0; }
 };
 
 // One table with a tail, in the write transactions of appends.

@@ -11,8 +11,9 @@
 
 namespace idem {
 
-template <class Table>
-typename Table::NativeTableType unpack(std::string_view row) {
+// Calls `read` with the table that a row holds, and returns what it does.
+template <class Table, class Read>
+auto with_row(std::string_view row, Read&& read) {
     const std::string bytes(row);  // LMDB aligns to 2 bytes only
     flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                    bytes.size());
@@ -21,9 +22,16 @@ typename Table::NativeTableType unpack(std::string_view row) {
                     "a row of a table of commands is damaged; run `idem verify` and restore a "
                     "backup");
     }
-    typename Table::NativeTableType value;
-    flatbuffers::GetRoot<Table>(bytes.data())->UnPackTo(&value);
-    return value;
+    return read(*flatbuffers::GetRoot<Table>(bytes.data()));
+}
+
+template <class Table>
+typename Table::NativeTableType unpack(std::string_view row) {
+    return with_row<Table>(row, [](const Table& table) {
+        typename Table::NativeTableType value;
+        table.UnPackTo(&value);
+        return value;
+    });
 }
 
 template <class Table>

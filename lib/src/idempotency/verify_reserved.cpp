@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
-#include <tuple>
 #include <vector>
 
-#include "base/text.hpp"
 #include "commands_generated.h"
 #include "idem/error.hpp"
 #include "idem/limits.hpp"
@@ -16,7 +15,8 @@
 #include "log/catalog.hpp"
 #include "log/own_origin.hpp"
 #include "log/pass.hpp"
-#include "storage/cursor.hpp"
+#include "log/table_comparison.hpp"
+#include "storage/table_snapshot.hpp"
 
 namespace idem {
 namespace {
@@ -58,80 +58,28 @@ private:
     std::size_t bytes_ = 0;
 };
 
-// One table, row by row, without what tells the version of its fold.
+// Row by row, without what tells the version of its fold.
 class table_walk {
 public:
-    explicit table_walk(const reserved_rows& rows) : rows_(rows.walk()) { next(); }
-    bool ended() const noexcept { return ended_; }
-    std::string_view key() const noexcept { return key_; }
-    std::string_view row() const noexcept { return row_; }
-    void next() {
+    explicit table_walk(const reserved_rows& rows) : rows_(rows.walk()) {}
+    std::optional<storage::entry> operator()() {
         auto found = rows_.next();
         if (found && found->first == reserved_info_key) found = rows_.next();
-        ended_ = !found;
-        std::tie(key_, row_) = found.value_or(storage::entry());
+        return found;
     }
 
 private:
     row_walk rows_;
-    bool ended_ = false;
-    std::string_view key_;
-    std::string_view row_;
 };
 
-// Two tables side by side, in the order of their keys.
-class comparison {
-public:
-    comparison(std::string_view table, finding_list& found) : table_(table), found_(found) {}
-
-    void run(table_walk* kept, table_walk& right) {
-        const auto more = [&] { return (kept && !kept->ended()) || !right.ended(); };
-        while (more() && !found_.full()) {
-            int order = 1;  // the key of `right` comes first
-            if (kept && !kept->ended())
-                order = right.ended() ? -1 : kept->key().compare(right.key());
-            if (order < 0) tell(kept->key(), "is explained by no event");
-            if (order > 0) tell(right.key(), "is missing");
-            if (order == 0 && kept->row() != right.row()) {
-                tell(right.key(), "is not what the events make of it");
-            }
-            if (order <= 0) kept->next();
-            if (order >= 0) right.next();
-        }
-        if (differ_ > told_max) {
-            add(fmt::format("{} more rows of the table {} differ from a replay of the log",
-                            differ_ - told_max, table_));
-        }
-    }
-
-    void tell_of_mark(std::uint64_t mark) {
-        add(
-            fmt::format("the table {} is marked as having taken in the event at position {}, where "
-                        "the log has none",
-                        table_, mark));
-    }
-
-private:
-    void tell(std::string_view key, std::string_view what) {
-        if (++differ_ > told_max) return;
-        add(fmt::format("the row {} of the table {} {}", text::shown(key), table_, what));
-    }
-    void add(const std::string& message) {
-        found_.add({"table_mismatch", std::nullopt, table_,
-                    message + "; export the log and import it into a new store, which makes the "
-                              "table from the events"});
-    }
-
-    static constexpr std::uint64_t told_max = 20;
-    const std::string table_;
-    finding_list& found_;
-    std::uint64_t differ_ = 0;
-};
+constexpr std::string_view remedy =
+    "export the log and import it into a new store, which makes the table from the events";
 
 void verify_table(storage::environment& env, const log_tables& tables, const reserved_fold& fold,
                   finding_list& found) {
-    const auto kept = env.find_table(fold.table());
-    const storage::read_transaction txn(env);  // one for all: appends may go on
+    const storage::table_snapshot in(env, {fold.table()});
+    const auto& txn = in.transaction();  // one for all: appends may go on
+    const auto& kept = in.table();
     if (kept && is_stale(txn, *kept, fold)) return;
     replayed_table right(fold);
     query of_stream;
@@ -159,9 +107,14 @@ void verify_table(storage::environment& env, const log_tables& tables, const res
     table_walk right_rows(reserved_rows(right_txn, right.table(), none));
     std::optional<table_walk> rows;
     if (kept_rows) rows.emplace(*kept_rows);
-    comparison compared(fold.table(), found);
-    compared.run(rows ? &*rows : nullptr, right_rows);
-    if (tail.mark() > head_of(txn, tables)) compared.tell_of_mark(tail.mark());
+    table_comparison compared(fold.table(), remedy, found);
+    compared.run([&] { return rows ? (*rows)() : std::nullopt; }, std::ref(right_rows));
+    if (tail.mark() > head_of(txn, tables)) {
+        compared.tell(
+            fmt::format("the table {} is marked as having taken in the event at position "
+                        "{}, where the log has none",
+                        fold.table(), tail.mark()));
+    }
 }
 
 }  // namespace

@@ -295,6 +295,7 @@ void appender::write_batch(open_log& log, request& r) {
                         });
     }
     r.result = std::move(d.result);
+    if (!d.fresh.empty()) r.result.frontier.include(dot{log.head.origin, log.head.counter});
     if (r.result.accepted()) r.result.receipts.resize(r.own);
 }
 

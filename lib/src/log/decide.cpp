@@ -87,6 +87,7 @@ decision recognise(const index_view& known, const log_tables& tables, const uuid
     std::optional<known_sealed> sealed;
     known.find_ids(d.ids, ids, done, [&](std::size_t i, const event_view& e) {
         d.result.receipts[i] = {ids[i], outcome::duplicate, e.position(), e.revision()};
+        d.result.frontier.include(dot{e.stamp().origin, e.stamp().counter});
         if (record_reader::is_sealed(e)) {
             if (!sealed) sealed.emplace(known.transaction(), tables.subjects);
             note(i, sealed->difference(batch.view(i), e));
@@ -115,7 +116,10 @@ decision recognise(const index_view& known, const log_tables& tables, const uuid
 
 // Once the first of each id has its receipt.
 append_result answer(decision& d) {
-    if (d.result.rejection) d.result.receipts.clear();
+    if (d.result.rejection) {
+        d.result.receipts.clear();
+        d.result.frontier = {};
+    }
     for (std::uint32_t i = 0; i < d.result.receipts.size(); ++i) {
         const receipt& original = d.result.receipts[d.first[i]];
         d.result.receipts[i].position = original.position;

@@ -16,9 +16,6 @@
 
 namespace idem {
 
-// Events of this stream are the store's notes to itself: no part of the set of events, and no item.
-inline constexpr std::string_view local_stream = "$local";
-
 // The first 16 bytes of a SHA-256. Two stores that add up those of the same items, modulo 2^128 and
 // little-endian, get the same sum.
 using item_hash = std::array<std::uint8_t, 16>;

@@ -25,7 +25,11 @@ struct order_key {
     friend constexpr auto operator<=>(const order_key&, const order_key&) = default;
 };
 
-// The least of an event's stamps, of which `others` came later.
+// By the stamp that the event shows; or by the least of its stamps, of which `others` came later.
+inline order_key order_key_of(const event_view& e) noexcept {
+    const stamp own = e.stamp();
+    return {own.clock, own.origin, e.id()};
+}
 order_key order_key_of(const event_view& e, const std::vector<other_stamp>& others) noexcept;
 
 // Lives within its transaction, which does not write meanwhile, and began after bring_up_to() has

@@ -82,7 +82,7 @@ public:
             const event_view e = record_reader::open(*record, position);
             covered_ = position;
             next_ = forwards() ? position + 1 : position - 1;
-            if (!filters_ || select_.matches(e)) {
+            if (!is_local(e) && (!filters_ || select_.matches(e))) {
                 if (!visit(shown_.show(txn, e)) || ++taken_ >= select_.limit) return false;
             }
             if (slice.over()) return true;
@@ -103,6 +103,36 @@ private:
     const std::uint64_t first_;
     std::uint64_t next_;
     std::uint64_t taken_ = 0;
+};
+
+// Visits some positions, in the order in which they are given.
+class list_pass final : public log_pass {
+public:
+    list_pass(const log_tables& tables, std::span<const std::uint64_t> positions,
+              payload_arena* arena)
+        : log_(tables.log), shown_(tables.subjects, arena), positions_(positions) {}
+
+    bool run(const storage::transaction& txn, const index_view*,
+             const visit_event& visit) override {
+        record_cursor records(txn, log_, storage::kept::no);
+        read_slice slice;
+        shown_.begin();
+        while (next_ < positions_.size()) {
+            covered_ = positions_[next_];
+            const auto record = records.at(covered_);
+            if (!record) throw_gap(covered_);
+            ++next_;
+            if (!visit(shown_.show(txn, record_reader::open(*record, covered_)))) return false;
+            if (slice.over()) return true;
+        }
+        return false;
+    }
+
+private:
+    const storage::table log_;
+    shown_events shown_;
+    const std::span<const std::uint64_t> positions_;
+    std::size_t next_ = 0;
 };
 
 // Walks the events that carry all of some tags through their index, in either direction.
@@ -275,6 +305,12 @@ read_slice::read_slice() : end_ns_(now_ns() + slice_ns) {}
 bool read_slice::over() {
     if (++events_ >= slice_events) return true;
     return events_ % 64 == 0 && now_ns() >= end_ns_;
+}
+
+std::unique_ptr<log_pass> make_pass(const log_tables& tables,
+                                    std::span<const std::uint64_t> positions,
+                                    payload_arena* arena) {
+    return std::make_unique<list_pass>(tables, positions, arena);
 }
 
 std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "log/index.hpp"
 #include "log/reader.hpp"
@@ -39,8 +40,13 @@ protected:
     std::uint64_t covered_ = 0;
 };
 
-// Data that is sealed is shown. It is kept in `arena`, if that is given, else until the next event.
+// Events of `$local` are left out, but where their stream is named. Data that is sealed is shown.
+// It is kept in `arena`, if that is given, else until the next event.
 std::unique_ptr<log_pass> make_pass(const log_tables& tables, const query& select,
+                                    payload_arena* arena = nullptr);
+// Of these positions, in this order; `positions` must live as long.
+std::unique_ptr<log_pass> make_pass(const log_tables& tables,
+                                    std::span<const std::uint64_t> positions,
                                     payload_arena* arena = nullptr);
 
 }  // namespace idem

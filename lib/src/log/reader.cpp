@@ -7,6 +7,7 @@
 #include <map>
 
 #include "idem/error.hpp"
+#include "log/canonical_walk.hpp"
 #include "log/index.hpp"
 #include "log/pass.hpp"
 #include "storage/cursor.hpp"
@@ -140,7 +141,38 @@ void log_reader::read_sealed(
     });
 }
 
+std::uint64_t log_reader::read_canonical(const query& select, const visit_event& visit) const {
+    constexpr std::size_t at_once = 4096;
+    if (select.direction == direction::backwards) {
+        throw error(errc::invalid_input, "canonical order is read forwards", {.field = "order"});
+    }
+    const std::uint64_t last = std::min(select.to, head());
+    canonical_walk walk(*env_, tables_, last, *notes_);
+    std::uint64_t left = select.limit;
+    const auto one = [&](const event_view& e) {
+        if (e.position() < select.from || !select.matches(e)) return true;
+        return visit(e) && --left > 0;
+    };
+    while (left > 0) {
+        const auto positions = walk.next(at_once);
+        if (positions.empty()) break;
+        const auto pass = make_pass(tables_, positions);
+        bool stopped = false;
+        for (bool more = true; more;) {
+            tables_.subjects->find_table();
+            const storage::read_transaction txn(*env_);
+            more = pass->run(txn, [&](const event_view& e) {
+                stopped = !one(e);
+                return !stopped;
+            });
+        }
+        if (stopped) break;
+    }
+    return last;
+}
+
 std::uint64_t log_reader::read(const query& select, const visit_event& visit) const {
+    if (select.order == event_order::canonical) return read_canonical(select, visit);
     auto pass = make_pass(tables_, select);
     bool more = true;
     while (more) {
@@ -154,6 +186,10 @@ std::uint64_t log_reader::read(const query& select, const visit_event& visit) co
 }
 
 store::page log_reader::read_page(const query& select) const {
+    if (select.order == event_order::canonical) {
+        throw error(errc::invalid_input, "canonical order is not read in pages; use read()",
+                    {.field = "order"});
+    }
     constexpr std::size_t page_bytes = 4 << 20;
     constexpr std::size_t page_events = 4096;
     store::page page;

@@ -12,6 +12,7 @@
 #include "idem/read.hpp"
 #include "idem/store.hpp"
 #include "log/index.hpp"
+#include "log/order_item.hpp"
 #include "log/record.hpp"
 #include "storage/storage.hpp"
 
@@ -26,8 +27,9 @@ recorded_event shown_at(const storage::transaction& txn, const log_tables& table
 // Any thread.
 class log_reader {
 public:
-    log_reader(std::shared_ptr<storage::environment> env, log_tables tables)
-        : env_(std::move(env)), tables_(tables) {}
+    log_reader(std::shared_ptr<storage::environment> env, log_tables tables,
+               const stamp_notes& notes = no_other_stamps())
+        : env_(std::move(env)), tables_(tables), notes_(&notes) {}
 
     std::uint64_t head() const;
     std::optional<recorded_event> find(const uuid& id) const;
@@ -50,9 +52,11 @@ private:
         const std::function<std::optional<std::uint64_t>(const storage::transaction&)>& find) const;
     // The last event of each stream, in no order of anybody's.
     void each_stream(const visit_event& visit) const;
+    std::uint64_t read_canonical(const query& select, const visit_event& visit) const;
 
     std::shared_ptr<storage::environment> env_;
     log_tables tables_;
+    const stamp_notes* notes_;
 };
 
 }  // namespace idem

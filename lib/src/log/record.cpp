@@ -271,6 +271,30 @@ std::optional<record_reader::fault> record_reader::check(std::string_view record
     return std::nullopt;
 }
 
+// The offsets on the way to the head are checked as the verifier does, which would walk all fields.
+std::optional<record_reader::standing> record_reader::peek(std::string_view record) noexcept {
+    const auto load = [&](auto& to, std::uint64_t at) {
+        if (at > record.size() || record.size() - at < sizeof to) return false;
+        std::memcpy(&to, record.data() + at, sizeof to);
+        return true;
+    };
+    std::uint32_t root = 0;
+    std::int32_t back = 0;
+    std::uint16_t table_bytes = 0;
+    std::uint16_t head_at = 0;
+    if (!load(root, 0) || !load(back, root)) return std::nullopt;
+    const std::int64_t table = std::int64_t{root} - back;
+    const auto vtable = static_cast<std::uint64_t>(table);
+    constexpr auto field = wire::Event::VT_HEAD;
+    if (table < 0 || !load(table_bytes, vtable) || table_bytes < field + sizeof head_at ||
+        !load(head_at, vtable + field) || head_at == 0) {
+        return std::nullopt;
+    }
+    wire::Head head;
+    if (!load(head, std::uint64_t{root} + head_at)) return std::nullopt;
+    return standing{from_wire(head.id()), {head.clock(), from_wire(head.origin()), head.counter()}};
+}
+
 event_view record_reader::open(std::string_view record, std::uint64_t position) {
     if (const auto fault = check(record, position)) {
         throw error(errc::corrupt, fault->message + "; run `idem verify` and restore a backup",
@@ -348,6 +372,7 @@ timestamp event_view::time() const noexcept {
     return timestamp(std::chrono::nanoseconds(as_event(record_).head()->time()));
 }
 stamp event_view::stamp() const noexcept {
+    if (shown_ && shown_->stands_by) return *shown_->stands_by;
     const auto& head = *as_event(record_).head();
     return {head.clock(), from_wire(head.origin()), head.counter()};
 }

@@ -27,6 +27,13 @@ struct event_seal {
 
 inline constexpr std::string_view erasures_stream = "$erasures";
 
+// The store's notes to itself: no part of the set of events. They are shown to who asks for their
+// stream by its name, and to nobody else.
+inline constexpr std::string_view local_stream = "$local";
+inline bool is_local(const event_view& e) noexcept {
+    return e.stream() == local_stream;
+}
+
 // A batch of checked and encoded events, back to back in one buffer.
 class encoded_batch {
 public:
@@ -92,6 +99,7 @@ struct event_view::shown_payload {
     std::uint32_t schema_version;
     enum class kept : std::uint8_t { here, erased, sealed };
     kept data_is = kept::here;
+    const idem::stamp* stands_by = nullptr;  // in place of the stamp of its record
 };
 
 // What a batch remembers of an event that is sealed, or has no data. Stays where it is, for `shown`
@@ -120,6 +128,18 @@ public:
 
     static std::optional<event_view> open_if_sound(std::string_view record, std::uint64_t position);
 
+    // Where a record says that its event stands, without a look at all else in it: for who reads
+    // the stamps of many, and opens each before anything is made of it. Nullopt: it is no record.
+    struct standing {
+        uuid id;
+        idem::stamp stamp;
+    };
+    static std::optional<standing> peek(std::string_view record) noexcept;
+    static void prefetch(std::string_view record) noexcept {  // for peek()
+        __builtin_prefetch(record.data());
+        __builtin_prefetch(record.data() + 64);
+    }
+
     // What is wrong with a record, in the words of idem::finding; nullopt: it is sound.
     struct fault {
         std::string_view kind;
@@ -146,6 +166,16 @@ public:
     // The same event with another payload, which must live as long as the view.
     static event_view with_payload(event_view e, const event_view::shown_payload* shown) noexcept {
         e.shown_ = shown;
+        return e;
+    }
+    // The same event with the least of its stamps, by which it stands in canonical order. Both that
+    // and the room must live as long as the view.
+    static event_view with_stamp(event_view e, const stamp& least,
+                                 event_view::shown_payload& room) noexcept {
+        room = e.shown_ ? *e.shown_
+                        : event_view::shown_payload{e.data(), e.content_type(), e.schema_version()};
+        room.stands_by = &least;
+        e.shown_ = &room;
         return e;
     }
 };

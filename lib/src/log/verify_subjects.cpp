@@ -13,6 +13,7 @@
 #include "log/record_cursor.hpp"
 #include "log/subject_erasures.hpp"
 #include "storage/cursor.hpp"
+#include "storage/table_snapshot.hpp"
 
 namespace idem {
 namespace {
@@ -120,9 +121,10 @@ void subject_verifier::add_erasure(const storage::transaction& txn, const index_
 
 void subject_verifier::finish(std::uint64_t next) {
     if (skipped_ || found_.full()) return;
-    const auto kept = env_.find_table(subject_rows::table_name);
+    const storage::table_snapshot in(env_, {subject_rows::table_name});
+    const auto& kept = in.table();
     if (!kept && !scratch_ && changes_.empty()) return;
-    const storage::read_transaction txn(env_);
+    const auto& txn = in.transaction();
     const index_view known(txn, tables_);
     record_cursor records(txn, tables_.log, storage::kept::yes);
     const std::uint64_t head = head_of(txn, tables_);

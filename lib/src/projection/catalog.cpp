@@ -19,6 +19,14 @@ std::string text_of(const flatbuffers::String* text) {
     return text ? text->str() : std::string();
 }
 
+// What was kept before orders had names said one bit of them.
+fold_order order_of(const wire::ProjectionInfo& info) {
+    if (info.order() == 0) {
+        return info.order_insensitive() ? fold_order::commutative : fold_order::arrival;
+    }
+    return static_cast<fold_order>(info.order() - 1);
+}
+
 projection_record decode(std::string_view key, std::string_view value) {
     const std::string bytes(value);  // LMDB aligns to 2 bytes only
     flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(bytes.data()),
@@ -43,7 +51,13 @@ projection_record decode(std::string_view key, std::string_view value) {
     record.loading = info.loading();
     record.checkpoint = info.checkpoint();
     record.digest = {info.digest_high(), info.digest_low()};
-    record.order_insensitive = info.order_insensitive();
+    record.made_by.order = order_of(info);
+    record.floor = info.floor();
+    record.walk_to = info.walk_to();
+    record.walked = info.walked();
+    record.late = text_of(info.late());
+    record.refolds = info.refolds();
+    record.touches = info.touches();
     record.definition = text_of(info.definition());
     record.failed_position = info.failed_position();
     record.failure = text_of(info.failure());
@@ -78,8 +92,29 @@ bool projection_record::skips(std::uint64_t position) const noexcept {
                        [position](const skipped_event& s) { return s.position == position; });
 }
 
+void projection_record::skip_also(const std::vector<skipped_event>& more) {
+    for (const skipped_event& skip : more) {
+        const auto place = std::lower_bound(
+            skipped.begin(), skipped.end(), skip.position,
+            [](const skipped_event& s, std::uint64_t position) { return s.position < position; });
+        if (place == skipped.end() || place->position != skip.position) skipped.insert(place, skip);
+    }
+}
+
+void projection_record::skip_failed(std::string_view reason) {
+    const auto place = std::upper_bound(
+        skipped.begin(), skipped.end(), failed_position,
+        [](std::uint64_t position, const skipped_event& s) { return position < s.position; });
+    skipped.insert(place, {failed_position, failure, std::string(reason)});
+    // A walk in canonical order meets the event at its place, and has not applied all before.
+    if (walk_to == 0) checkpoint = failed_position;
+    failed_position = 0;
+    failure.clear();
+}
+
 std::string staleness(const projection_record& kept, const projection_identity& wanted) {
     if (!kept.erased.empty()) return kept.erased;
+    if (!kept.late.empty()) return kept.late;
     if (!kept.fingerprinted && kept.version() == wanted.version) return {};
     return difference_between(kept.made_by, wanted);
 }
@@ -90,6 +125,10 @@ std::string versioned(std::string_view name, std::uint32_t version) {
 
 std::string state_table_name(std::string_view name, std::uint32_t version, std::uint8_t slot) {
     return fmt::format("state/{}@{}{}", name, version, slot == 0 ? "" : "~");
+}
+
+std::string undo_table_name(std::string_view name, std::uint32_t version, std::uint8_t slot) {
+    return fmt::format("undo/{}@{}{}", name, version, slot == 0 ? "" : "~");
 }
 
 std::string catalog_key(std::string_view name, std::uint32_t version) {
@@ -142,11 +181,16 @@ void write_projection(storage::write_transaction& txn, storage::table catalog, s
     const auto skipped = builder.CreateVector(skips);
     const auto erased = record.erased.empty() ? flatbuffers::Offset<flatbuffers::String>()
                                               : builder.CreateString(record.erased);
+    const auto late = record.late.empty() ? flatbuffers::Offset<flatbuffers::String>()
+                                          : builder.CreateString(record.late);
     builder.Finish(wire::CreateProjectionInfo(
         builder, name, record.version(), record.checkpoint, record.digest.high, record.digest.low,
-        static_cast<std::uint8_t>(record.made_by.keys), record.order_insensitive, definition,
-        record.failed_position, failure, skipped, record.registered, record.slot,
-        record.fingerprinted, code, reads, record.loading, erased, record.erasures));
+        static_cast<std::uint8_t>(record.made_by.keys),
+        record.made_by.order == fold_order::commutative, definition, record.failed_position,
+        failure, skipped, record.registered, record.slot, record.fingerprinted, code, reads,
+        record.loading, erased, record.erasures,
+        static_cast<std::uint8_t>(1 + static_cast<int>(record.made_by.order)), record.floor,
+        record.walk_to, record.walked, late, record.refolds, record.touches));
     txn.put(catalog, key,
             {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
 }

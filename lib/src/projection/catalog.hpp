@@ -27,7 +27,6 @@ struct projection_record {
     std::uint64_t checkpoint = 0;
     state_digest digest;
     std::uint8_t slot = 0;  // which of its two tables has the rows
-    bool order_insensitive = false;
     std::string definition;
     std::uint64_t failed_position = 0;
     std::string failure;
@@ -37,9 +36,21 @@ struct projection_record {
     std::string erased;          // not empty: the rows hold data that was erased since, and why
     std::uint64_t erasures = 0;  // of a rebuild: position of the last erasure when it began
 
+    // Of a canonical projection.
+    std::uint64_t floor = 0;    // clock; what is touched by an event below cannot be taken back
+    std::uint64_t walk_to = 0;  // not 0: the events up to here are folded from nothing
+    std::uint64_t walked = 0;   // and so many of them are in the rows
+    std::string late;           // not empty: an event came too late, and which one
+    std::uint64_t refolds = 0;  // how often that was so
+    std::uint64_t touches = 0;  // that can be taken back, as the table of undo counts them
+
     const std::string& name() const noexcept { return made_by.name; }
     std::uint32_t version() const noexcept { return made_by.version; }
     bool skips(std::uint64_t position) const noexcept;
+    void skip_failed(std::string_view reason);  // the event before which it stands
+    void skip_also(const std::vector<skipped_event>& more);
+    // Events behind this position are in no row.
+    std::uint64_t reached() const noexcept { return walk_to > checkpoint ? walk_to : checkpoint; }
 };
 
 // Why the rows of a record are not those of other code; empty where they are, or nobody knows.
@@ -48,6 +59,7 @@ std::string staleness(const projection_record& kept, const projection_identity& 
 // "NAME@VERSION", and where its rows are, and where the catalog tells of them.
 std::string versioned(std::string_view name, std::uint32_t version);
 std::string state_table_name(std::string_view name, std::uint32_t version, std::uint8_t slot);
+std::string undo_table_name(std::string_view name, std::uint32_t version, std::uint8_t slot);
 std::string catalog_key(std::string_view name, std::uint32_t version);
 std::string rebuild_key(std::string_view name, std::uint32_t version);
 

@@ -223,19 +223,26 @@ bool load_rows(const storage::transaction& txn, storage::table kept, const check
     return digest == c.digest;
 }
 
+// Rows alone do not tell what a late event would take back.
+bool keeps_checkpoints(const projection& p) {
+    return p.order != fold_order::canonical;
+}
+
 projection_place make_scratch(const projection& p, const projection_identity& identity) {
     const auto env = storage::environment::scratch(std::filesystem::temp_directory_path());
     return prepare_projection(env, p, identity).value();
 }
 
 scratch_rows make_scratch_at(const event_source& source, const projection& p,
-                             std::uint64_t position, unsigned threads, const watch_work& watch) {
+                             std::uint64_t position, unsigned threads, const watch_work& watch,
+                             std::uint64_t horizon_ms) {
     const auto known = source.schemas->get();
     const projection_identity identity = identity_of(p, *known);
     const std::string fingerprint = maker_of(p, *known, source.tables.subjects->last_erasure());
     projection_place place = make_scratch(p, identity);
     std::uint64_t start = 0;
-    if (const auto kept = source.env->find_table(checkpoints_table)) {
+    const auto kept = source.env->find_table(checkpoints_table);
+    if (kept && keeps_checkpoints(p)) {
         const auto catalog = source.env->find_table(catalog_name).value();
         const storage::read_transaction txn(*source.env);
         const auto all = read_all(txn, catalog);
@@ -251,7 +258,9 @@ scratch_rows make_scratch_at(const event_source& source, const projection& p,
             place = make_scratch(p, identity);
         }
     }
-    projection_runner runner(p, *known, place, source, threads);
+    runner_limits limits;
+    limits.horizon_ms = horizon_ms;
+    projection_runner runner(p, *known, place, source, threads, limits);
     const std::uint64_t reached = runner.advance(position, watch);
     return {place, fingerprint, reached, reached - std::min(reached, start)};
 }
@@ -268,8 +277,10 @@ std::vector<checkpoint_info> list_checkpoints(storage::environment& env) {
 }
 
 scratch_rows find_scratch_at(const event_source& source, const projection& p,
-                             std::uint64_t position, unsigned threads, const watch_work& watch) {
-    return with_one_knowledge([&] { return make_scratch_at(source, p, position, threads, watch); });
+                             std::uint64_t position, unsigned threads, const watch_work& watch,
+                             std::uint64_t horizon_ms) {
+    return with_one_knowledge(
+        [&] { return make_scratch_at(source, p, position, threads, watch, horizon_ms); });
 }
 
 state_found find_state_at(const event_source& source, const projection& p, std::uint64_t position,
@@ -283,6 +294,7 @@ state_found find_state_at(const event_source& source, const projection& p, std::
 
 checkpoint_outcome save_checkpoint(const event_source& source, const projection& p,
                                    const state_found& found) {
+    if (!keeps_checkpoints(p)) return checkpoint_outcome::none_of_canonical;
     const state& rows = found.rows;
     storage::environment& env = *source.env;
     // The folder itself is the lock: what a crash has left is cleared by the next one.

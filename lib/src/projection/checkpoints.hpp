@@ -36,11 +36,16 @@ struct scratch_rows {
     std::uint64_t replayed = 0;
 };
 scratch_rows find_scratch_at(const event_source& source, const projection& p,
-                             std::uint64_t position, unsigned threads,
-                             const watch_work& watch = {});
+                             std::uint64_t position, unsigned threads, const watch_work& watch = {},
+                             std::uint64_t horizon_ms = limits::horizon_ms);
 
 // Keeps rows that were replayed, where that is wanted.
-enum class checkpoint_outcome : std::uint8_t { kept, too_large, busy };  // busy: others keep one
+enum class checkpoint_outcome : std::uint8_t {
+    kept,
+    too_large,
+    busy,               // others keep one
+    none_of_canonical,  // an event that came late would have to be put in its place in it
+};
 checkpoint_outcome save_checkpoint(const event_source& source, const projection& p,
                                    const state_found& made);
 

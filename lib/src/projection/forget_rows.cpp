@@ -18,6 +18,8 @@ void forget_progress(storage::write_transaction& txn, storage::table catalog) {
         record.failed_position = 0;
         record.failure.clear();
         record.erased.clear();
+        record.floor = record.walk_to = record.walked = record.touches = 0;
+        record.late.clear();
         write_projection(txn, catalog, catalog_key(record.name(), record.version()), record);
     }
     for (const auto& rebuild : list_rebuilds(txn, catalog)) {
@@ -27,7 +29,8 @@ void forget_progress(storage::write_transaction& txn, storage::table catalog) {
 }
 
 bool holds_rows(const std::string& table) {
-    return table.starts_with("state/") || table == checkpoints_table || table == snapshots_name;
+    return table.starts_with("state/") || table.starts_with("undo/") ||
+           table == checkpoints_table || table == snapshots_name;
 }
 
 }  // namespace

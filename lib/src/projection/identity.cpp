@@ -37,8 +37,20 @@ const read_version* find(const std::vector<read_version>& reads, std::string_vie
 
 }  // namespace
 
+std::string_view to_string(fold_order order) noexcept {
+    switch (order) {
+        case fold_order::arrival:
+            return "arrival";
+        case fold_order::commutative:
+            return "commutative";
+        case fold_order::canonical:
+            return "canonical";
+    }
+    return "unknown";
+}
+
 projection_identity identity_of(const projection& p, const registered_schemas& known) {
-    projection_identity identity{p.name, p.version, p.keys, p.code, {}};
+    projection_identity identity{p.name, p.version, p.keys, p.code, p.order, {}};
     for (const auto& [type, version] : versions_read(p, known)) {
         identity.reads.push_back(
             {type, version, hash_of_upcasters(known, p.upcasters, type, version)});
@@ -58,6 +70,9 @@ std::string fingerprint_of(const projection_identity& identity) {
     for (const auto& r : identity.reads) {
         text += fmt::format("{}\n{}\n{}\n", r.type, r.version, r.upcasters);
     }
+    if (identity.order != fold_order::arrival) {
+        text += fmt::format("{}\n", to_string(identity.order));
+    }
     return to_string(hash::of_row("", text));
 }
 
@@ -70,6 +85,10 @@ std::string difference_between(const projection_identity& kept, const projection
     if (kept.code != wanted.code) {
         return fmt::format("the rows were made by {}, and {} is here", told(kept.code),
                            told(wanted.code));
+    }
+    if (kept.order != wanted.order) {
+        return fmt::format("the rows were folded in {} order, and {} order is wanted",
+                           to_string(kept.order), to_string(wanted.order));
     }
     for (const auto& r : wanted.reads) {
         const auto* const before = find(kept.reads, r.type);

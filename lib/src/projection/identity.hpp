@@ -24,6 +24,7 @@ struct projection_identity {
     std::uint32_t version = 1;
     key_kind keys = key_kind::text;
     std::string code;
+    fold_order order = fold_order::arrival;
     std::vector<read_version> reads;  // by type
 
     friend bool operator==(const projection_identity&, const projection_identity&) = default;

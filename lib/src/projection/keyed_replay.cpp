@@ -4,6 +4,8 @@
 #include <atomic>
 #include <barrier>
 #include <list>
+#include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,6 +52,10 @@ public:
           arenas_(rows.shard_count()),
           touched_(rows.shard_count(), std::vector<touched_rows>(rows.shard_count())),
           step_(static_cast<std::ptrdiff_t>(rows.shard_count())) {
+        for (std::size_t n = 0; source.canonical && n < rows.shard_count(); ++n) {
+            again_.push_back(
+                std::make_unique<event_again>(source.tables, source.payloads, *source.notes));
+        }
         workers_.reserve(rows.shard_count());
         for (std::size_t w = 1; w < rows.shard_count(); ++w) start_thread();
         threads_ = 1 + workers_.size();
@@ -63,6 +69,18 @@ public:
 
     // False: an event failed.
     bool round(std::uint64_t first, std::uint64_t last) {
+        listed_ = {};
+        return work_on(first, last);
+    }
+    bool round(std::span<const std::uint64_t> positions) {
+        listed_ = positions;
+        return work_on(0, positions.size() - 1);
+    }
+    std::uint64_t events() const noexcept { return events_a_round * rows_.shard_count(); }
+
+private:
+    // Positions, or indexes into the list of them.
+    bool work_on(std::uint64_t first, std::uint64_t last) {
         // One thread begins and ends all transactions: it never waits for the map while another
         // is inside.
         std::list<storage::read_transaction> open;
@@ -74,9 +92,7 @@ public:
         rows_.read_from(nullptr);
         return !failed_;
     }
-    std::uint64_t events() const noexcept { return events_a_round * rows_.shard_count(); }
 
-private:
     // A thread that the system does not grant leaves its work to the others.
     void start_thread() {
         try {
@@ -166,21 +182,27 @@ private:
         const std::uint64_t last = std::min(last_, first + events_a_round - 1);
         if (first > last) return;
         finder sink(rows_, touched_[w]);
-        const auto pass = make_pass(source_.tables, {.from = first, .to = last}, &arena);
+        const auto pass =
+            listed_.empty()
+                ? make_pass(source_.tables, query{.from = first, .to = last}, &arena)
+                : make_pass(source_.tables, listed_.subspan(first, last - first + 1), &arena);
         const auto visit = [&](const event_view& e) {
             if (!handles(projection_, e.type()) || record_reader::has_no_data(e)) return true;
             if (source_.record.skips(e.position())) return true;
-            const event_view shown = source_.payloads ? source_.payloads->read(e, arena) : e;
+            const event_view shown =
+                in_its_place(source_.payloads ? source_.payloads->read(e, arena) : e, arena);
             sink.begin(shown);
             projection_.keys_of(shown, sink);
             return true;
         };
         while (pass->run(*events_[w], visit)) {
         }
-        if (pass->covered() != last) throw std::length_error("fewer events than there were");
+        if (pass->covered() != (listed_.empty() ? last : listed_[last]))
+            throw std::length_error("fewer events than there were");
     }
 
     void apply(std::size_t shard) {
+        if (source_.canonical) return apply_in_place(shard);
         constexpr std::size_t places_ahead = 16;
         constexpr std::size_t rows_ahead = 8;
         row_shard& rows = rows_.shard(shard);
@@ -202,12 +224,70 @@ private:
         }
     }
 
+    struct placed {
+        order_key key;
+        const touched_rows* part;
+        const touched_rows::entry* entry;
+    };
+    // What is late within the round is put in order first, which costs less than to take rows back.
+    std::vector<placed> in_order(std::size_t shard) const {
+        std::vector<placed> order;
+        for (const auto& part : touched_) {
+            const touched_rows& touched = part[shard];
+            for (const auto& e : touched.entries) {
+                order.push_back({order_key_of(e.event), &touched, &e});
+            }
+        }
+        const auto less = [](const placed& a, const placed& b) { return a.key < b.key; };
+        const bool sorted =
+            source_.canonical->walking || std::is_sorted(order.begin(), order.end(), less);
+        if (!sorted) std::stable_sort(order.begin(), order.end(), less);
+        return order;
+    }
+
+    void apply_in_place(std::size_t shard) {
+        event_again& again = *again_[shard];
+        const event_again::reading reads(again, events_[shard]);
+        const auto order = in_order(shard);
+        row_shard& rows = rows_.shard(shard);
+        // Each stage asks for memory that the one before has led to.
+        constexpr std::size_t ahead = 24;
+        const auto hash_at = [&](std::size_t i) { return order[i].entry->hash; };
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            if (i + ahead < order.size()) {
+                rows.prefetch_place(hash_at(i + 24));
+                rows.prefetch_row(hash_at(i + 18));
+                record_reader::prefetch(order[i + 8].entry->event);
+                rows.prefetch_history(hash_at(i + 12), 0);
+                rows.prefetch_history(hash_at(i + 8), 1);
+                rows.prefetch_history(hash_at(i + 4), 2);
+            }
+            const auto& [key, part, entry] = order[i];
+            cached_row& row = rows.at(part->key(*entry), entry->hash);
+            fold_in_place(projection_, *source_.canonical, entry->event, key, row, rows, again);
+            rows.touch(row);
+        }
+        settle(projection_, rows, again);
+    }
+
+    // Where it is not walked by its record: what tells of another stamp stands behind the event,
+    // and moves it then.
+    event_view in_its_place(const event_view& e, payload_arena& arena) const {
+        const stamp* const least = source_.walk ? source_.walk->lower_stamp(e.position()) : nullptr;
+        if (!least) return e;
+        auto* const room = new (arena.allocate(sizeof(event_view::shown_payload)))
+            event_view::shown_payload{{}, {}, 1};
+        return record_reader::with_stamp(e, *least, *room);
+    }
+
     const projection& projection_;
     const replay_source source_;
     row_cache& rows_;
     std::vector<const storage::read_transaction*> events_;  // of each thread
     std::uint64_t first_ = 0;
     std::uint64_t last_ = 0;
+    std::span<const std::uint64_t> listed_;            // not of the log from first_ on
+    std::vector<std::unique_ptr<event_again>> again_;  // of each shard
     struct alignas(128) own_arena {  // a thread's, so it shares no cache line with another's
         payload_arena payloads;
     };
@@ -238,6 +318,21 @@ std::optional<std::uint64_t> replay_keyed(const projection& p, const replay_sour
         if (enough(done)) break;
     }
     return done;
+}
+
+std::optional<folded_list> replay_keyed(const projection& p, const replay_source& source,
+                                        row_cache& rows, const next_positions& next,
+                                        const std::function<bool(std::uint64_t)>& enough) {
+    keyed_replay replay(p, source, rows);
+    folded_list done;
+    for (;;) {
+        const auto positions = next(replay.events());
+        done.all = positions.empty();
+        if (done.all) return done;
+        if (!replay.round(positions)) return std::nullopt;
+        done.events += positions.size();
+        if (enough(done.events)) return done;
+    }
 }
 
 }  // namespace idem

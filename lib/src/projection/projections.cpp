@@ -76,7 +76,8 @@ void projection_set::run(const projection& p, projection_mode mode) {
                         {.field = "name"});
         }
         // Who rests waits for a rebuild by anyone.
-        if (mode == projection_mode::background || (!runner && mode == projection_mode::inline_)) {
+        const bool may_rest = !runner || p.order == fold_order::canonical;
+        if (mode == projection_mode::background || (may_rest && mode == projection_mode::inline_)) {
             start_follower();
         }
     }
@@ -140,7 +141,11 @@ void projection_set::wake(std::string_view name) {
 
 std::uint64_t projection_set::catch_up(std::string_view name) {
     wake(name);
-    const auto found = find_running(name);
+    auto found = find_running(name);
+    if (found && !found->runner && fold_anew(found->fold, {})) {
+        wake(name);
+        found = find_running(name);
+    }
     if (!found) {
         throw error(errc::not_found,
                     fmt::format("projection {} does not run on this handle; run it first",
@@ -151,8 +156,16 @@ std::uint64_t projection_set::catch_up(std::string_view name) {
                     fmt::format("projection {} is stale: {}; rebuild it",
                                 versioned(found->fold.name, found->fold.version), why_stale(name)));
     }
-    if (found->mode == projection_mode::inline_) return catch_up_inline(*found->runner);
-    return found->runner->advance(everything);
+    const auto step = [&] {
+        return found->mode == projection_mode::inline_ ? catch_up_inline(*found->runner)
+                                                       : found->runner->advance(everything);
+    };
+    try {
+        return step();
+    } catch (const error& e) {
+        if (e.code() != errc::stale || !fold_anew(found->fold, {})) throw;
+    }
+    return step();
 }
 
 std::uint64_t projection_set::catch_up_inline(projection_runner& runner) {
@@ -224,10 +237,7 @@ void projection_set::skip_failed_event(std::string_view name, std::string_view r
             throw error(errc::invalid_input,
                         fmt::format("projection {} stands on no failed event", name));
         }
-        record.skipped.push_back({record.failed_position, record.failure, std::string(reason)});
-        record.checkpoint = record.failed_position;
-        record.failed_position = 0;
-        record.failure.clear();
+        record.skip_failed(reason);
         write_projection(txn, *catalog, catalog_key(record.name(), record.version()), record);
     });
     source_.env->watch().announce_commit();
@@ -255,14 +265,16 @@ projection_info projection_set::describe(const projection_record& listed) const 
                          .position = r.checkpoint,
                          .rows = rows ? txn.stats(*rows).entries : 0,
                          .digest = r.digest,
-                         .order_insensitive = r.order_insensitive,
+                         .order = r.made_by.order,
                          .definition = r.definition,
                          .failure = r.failure,
-                         .stale = r.erased,
+                         .stale = r.erased.empty() ? r.late : r.erased,
                          .fingerprint = r.fingerprinted ? fingerprint_of(r.made_by) : "",
                          .reads = {},
                          .code = r.made_by.code,
-                         .rebuilt_to = {}};
+                         .rebuilt_to = {},
+                         .floor = r.floor,
+                         .refolds = r.refolds};
     for (const auto& read : r.made_by.reads) info.reads.emplace(read.type, read.version);
     if (rebuilt) info.rebuilt_to = rebuilt->checkpoint;
     return info;
@@ -342,10 +354,12 @@ void projection_set::begin(storage::write_transaction& txn) {
     }
 }
 
-void projection_set::batch(const open_log&, std::span<const event_view> events) {
+void projection_set::batch(const open_log& log, std::span<const event_view> events) {
     std::size_t done = 0;
     try {
-        for (; done < taking_part_.size(); ++done) taking_part_[done]->apply_batch(events);
+        for (; done < taking_part_.size(); ++done) {
+            taking_part_[done]->apply_batch(log.known, events);
+        }
     } catch (...) {
         while (done > 0) taking_part_[--done]->undo_batch();
         throw;
@@ -382,44 +396,12 @@ void projection_set::erased(storage::write_transaction& txn, std::uint64_t first
                    r->record().checkpoint >= first;
         };
         const bool ran_here = std::any_of(taking_part_.begin(), taking_part_.end(), runs);
-        if (record.checkpoint < first && !ran_here) continue;
+        if (record.reached() < first && !ran_here) continue;
         record.erased = why;
         write_projection(txn, catalog, catalog_key(record.name(), record.version()), record);
     }
     drop_checkpoint_entries(txn, catalog, first);
     drop_fold_snapshots(txn);
-}
-
-void projection_set::follow(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        const std::uint64_t ticket = source_.env->watch().ticket();
-        std::vector<std::string> resting;
-        const auto known = source_.schemas->get();
-        std::vector<std::shared_ptr<projection_runner>> runners;
-        {
-            const std::scoped_lock lock(mutex_);
-            for (auto& [name, r] : running_) {
-                if (!r.runner || !r.runner->is_current(*known)) resting.push_back(name);
-                if (r.runner && r.mode == projection_mode::background) runners.push_back(r.runner);
-            }
-        }
-        // What fails is recorded in the catalog where it is the handler's; else (no space, for
-        // instance) it is met again when the store next changes, or a while later.
-        for (const auto& name : resting) {
-            try {
-                wake(name);
-            } catch (const error&) {
-            }
-        }
-        for (const auto& r : runners) {
-            try {
-                if (r->stands_on_failure()) continue;
-                r->advance(everything, [&stop](std::uint64_t) { return !stop.stop_requested(); });
-            } catch (const error&) {
-            }
-        }
-        if (!stop.stop_requested()) source_.env->watch().wait(ticket, std::chrono::seconds(10));
-    }
 }
 
 }  // namespace idem

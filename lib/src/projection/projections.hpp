@@ -65,6 +65,9 @@ private:
     projection_record find_kept(std::string_view name, std::optional<std::uint32_t> version) const;
     projection_info describe(const projection_record& listed) const;
     std::string why_stale(std::string_view name) const;  // of what runs here
+    bool fold_anew(const projection& p, const std::stop_token& stop);
+    void fold_anew_if_late(const error& fault, const projection& p,
+                           const std::stop_token& stop) noexcept;
     void follow(const std::stop_token& stop);
 
     const event_source source_;

@@ -32,18 +32,6 @@ storage::environment_options scratch_options() {
     return options;
 }
 
-// In the order of their positions.
-std::vector<skipped_event> with_skips(std::vector<skipped_event> some,
-                                      const std::vector<skipped_event>& more) {
-    for (const skipped_event& skip : more) {
-        const auto place = std::lower_bound(
-            some.begin(), some.end(), skip.position,
-            [](const skipped_event& s, std::uint64_t position) { return s.position < position; });
-        if (place == some.end() || place->position != skip.position) some.insert(place, skip);
-    }
-    return some;
-}
-
 std::uint64_t last_erasure_now(subject_store& subjects) {
     subjects.find_table();
     return subjects.last_erasure();
@@ -90,7 +78,11 @@ private:
     bool advance(projection_runner& runner, phase now);
     bool load(storage::environment& scratch, const projection_place& from);
     void announce(const projection_record& made);
-    bool load_step(storage::environment& scratch, storage::table from, std::uint64_t& done);
+    using tables = std::pair<storage::table, storage::table>;  // from, to
+    bool load_step(storage::environment& scratch, const tables& way, bool last_table,
+                   std::uint64_t& done);
+    bool is_canonical() const noexcept { return fold_.order == fold_order::canonical; }
+    void find_tables();
     bool catch_up_and_swap();
     bool swap_step(projection_runner& runner);
     void put_in_place(storage::write_transaction& txn, projection_record record);
@@ -110,6 +102,7 @@ private:
     pace pace_;
     std::optional<storage::folder_lock> lock_;
     storage::table rows_;
+    std::optional<storage::table> undo_;  // of a canonical one
     std::uint8_t slot_ = 0;
     std::optional<std::uint8_t> left_;  // slot of the rows that were replaced
     rebuild_result result_;
@@ -139,7 +132,7 @@ rebuild_result projection_rebuild::run() {
     } else {
         scratch.reset();
         slot_ = found->slot;
-        rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
+        find_tables();
     }
     result_.complete = catch_up_and_swap();
     if (result_.complete) clear_up();
@@ -151,6 +144,12 @@ void projection_rebuild::discard() {
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
     lock_.reset();
+}
+
+void projection_rebuild::find_tables() {
+    rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
+    if (!is_canonical()) return;
+    undo_ = env_.find_table(undo_table_name(fold_.name, fold_.version, slot_)).value();
 }
 
 std::optional<projection_record> projection_rebuild::pending() const {
@@ -210,7 +209,7 @@ void projection_rebuild::keep_skips(storage::environment& env, storage::table ca
     if (!kept || kept->skipped.empty() || !is_ours(*kept)) return;
     storage::write(env, [&](storage::write_transaction& txn) {
         auto record = read_projection(txn, catalog, key).value();
-        record.skipped = with_skips(std::move(record.skipped), kept->skipped);
+        record.skip_also(kept->skipped);
         write_projection(txn, catalog, key, record);
     });
 }
@@ -239,13 +238,16 @@ bool projection_rebuild::advance(projection_runner& runner, phase now) {
     for (std::uint64_t end = head();;) {
         bool go_on = true;
         const auto told = clock::now();
-        position = runner.advance(std::min(end, pace_.limit(position)),
-                                  [&, last = told](std::uint64_t reached) mutable {
-                                      constexpr auto often = std::chrono::milliseconds(100);
-                                      if (clock::now() - last < often) return true;
-                                      last = clock::now();
-                                      return go_on = tell(now, reached, end);
-                                  });
+        // In canonical order there is no walk to a position in between, which would be another set
+        // of events: the pace is held on the way.
+        const std::uint64_t to = is_canonical() ? end : std::min(end, pace_.limit(position));
+        position = runner.advance(to, [&, last = told](std::uint64_t reached) mutable {
+            constexpr auto often = std::chrono::milliseconds(100);
+            if (is_canonical()) pace_.wait(reached);
+            if (clock::now() - last < often) return true;
+            last = clock::now();
+            return go_on = tell(now, reached, end);
+        });
         if (!go_on || !tell(now, position, end)) return false;
         pace_.wait(position);
         if (position < end) continue;
@@ -263,15 +265,18 @@ void projection_rebuild::announce(const projection_record& made) {
                       found->checkpoint == made.checkpoint && found->digest == made.digest;
     if (same) {
         slot_ = found->slot;
-        rows_ = env_.find_table(state_table_name(fold_.name, fold_.version, slot_)).value();
+        find_tables();
         return;
     }
     for (bool empty = false; !empty;) {
         storage::write(env_, [&](storage::write_transaction& txn) {
             slot_ = free_slot(txn, catalog_, catalog_key(fold_.name, fold_.version));
             rows_ = txn.open_table(state_table_name(fold_.name, fold_.version, slot_));
+            if (is_canonical()) {
+                undo_ = txn.open_table(undo_table_name(fold_.name, fold_.version, slot_));
+            }
             txn.erase(catalog_, key_);
-            empty = txn.stats(rows_).entries == 0;
+            empty = txn.stats(rows_).entries == 0 && (!undo_ || txn.stats(*undo_).entries == 0);
             if (!empty) return;
             projection_record record = made;
             record.slot = slot_;
@@ -289,6 +294,7 @@ bool projection_rebuild::load(storage::environment& scratch, const projection_pl
         const storage::read_transaction txn(scratch);
         made = read_projection(txn, from.catalog, from.key);
         whole = txn.stats(from.rows).entries;
+        if (from.undo) whole += txn.stats(*from.undo).entries;
         if (digest_of_rows(txn, from.rows) != made->digest) {
             throw error(errc::corrupt,
                         fmt::format("the rows that were made in {} are not those that were "
@@ -298,34 +304,39 @@ bool projection_rebuild::load(storage::environment& scratch, const projection_pl
     }
     announce(*made);
     std::uint64_t done = 0;
-    while (load_step(scratch, from.rows, done)) {
-        if (!tell(phase::load, done, whole)) return false;
+    std::vector<tables> ways;
+    if (undo_) ways.emplace_back(from.undo.value(), *undo_);
+    ways.emplace_back(from.rows, rows_);
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        while (load_step(scratch, ways[i], i + 1 == ways.size(), done)) {
+            if (!tell(phase::load, done, whole)) return false;
+        }
     }
     return true;
 }
 
 // Appends some rows behind the last one. False: all are there.
-bool projection_rebuild::load_step(storage::environment& scratch, storage::table from,
-                                   std::uint64_t& done) {
+bool projection_rebuild::load_step(storage::environment& scratch, const tables& way,
+                                   bool last_table, std::uint64_t& done) {
     bool more = false;
     storage::write(env_, [&](storage::write_transaction& txn) {
         const storage::read_transaction made(scratch);
-        storage::cursor source(made, from);
+        storage::cursor source(made, way.first);
         std::string last;
         {
-            storage::cursor loaded(txn, rows_);
+            storage::cursor loaded(txn, way.second);
             if (const auto entry = loaded.last()) last = entry->first;
         }
         auto entry = last.empty() ? source.first() : source.seek(last);
         if (entry && entry->first == last) entry = source.next();
         std::size_t bytes = 0;
         for (; entry && bytes < hold_bytes; entry = source.next()) {
-            txn.append(rows_, entry->first, entry->second);
+            txn.append(way.second, entry->first, entry->second);
             bytes += entry->first.size() + entry->second.size();
         }
         more = entry.has_value();
-        done = txn.stats(rows_).entries;
-        if (more) return;
+        done = txn.stats(way.second).entries;
+        if (more || !last_table) return;
         auto record = read_projection(txn, catalog_, key_).value();
         record.loading = false;
         write_projection(txn, catalog_, key_, record);
@@ -340,11 +351,10 @@ bool projection_rebuild::catch_up_and_swap() {
     runner_limits limits;
     limits.time = hold_time;
     limits.rows = hold_rows;
-    projection fold = fold_;
-    fold.keys_of = nullptr;
+    limits.one_by_one = true;
     keep_skips(env_, catalog_, key_);
-    projection_runner runner(fold, *known_, {source_.env, catalog_, key_, slot_, rows_}, source_, 1,
-                             limits);
+    projection_runner runner(fold_, *known_, {source_.env, catalog_, key_, slot_, rows_, undo_},
+                             source_, 1, limits);
     if (!advance(runner, phase::catch_up)) return false;
     while (!swap_step(runner)) {
         if (!tell(phase::swap, runner.record().checkpoint, head())) return false;
@@ -368,6 +378,7 @@ bool projection_rebuild::swap_step(projection_runner& runner) {
     });
     result_.writer_held = clock::now() - start;
     const projection_record& record = runner.record();
+    if (!record.late.empty()) throw error(errc::stale, record.late);  // it begins anew
     if (!record.failure.empty()) {
         throw error(errc::handler_failed, record.failure, {.position = record.failed_position});
     }
@@ -388,6 +399,7 @@ void projection_rebuild::put_in_place(storage::write_transaction& txn, projectio
                                                           : (before ? before->registered : 0);
     const bool in_its_place =
         options_.make_current || !current || current->version() == fold_.version;
+    if (before) record.refolds += before->refolds;
     result_.replaced = current && in_its_place ? std::optional(current->version()) : std::nullopt;
     result_.position = record.checkpoint;
     result_.digest = record.digest;
@@ -431,20 +443,6 @@ rebuild_result rebuild_projection(const event_source& source, const projection& 
     }
     leave();
     return result;
-}
-
-std::string_view to_string(phase value) noexcept {
-    switch (value) {
-        case phase::replay:
-            return "replay";
-        case phase::load:
-            return "load";
-        case phase::catch_up:
-            return "catch_up";
-        case phase::swap:
-            return "swap";
-    }
-    return "unknown";
 }
 
 }  // namespace idem

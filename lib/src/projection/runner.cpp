@@ -26,59 +26,7 @@ std::size_t shards_for(const projection& p, unsigned threads) {
     return std::clamp(threads, 1U, threads_max);
 }
 
-bool same_description(const projection_record& record, const projection& p) {
-    return record.fingerprinted && record.order_insensitive == p.order_insensitive &&
-           record.definition == p.definition;
-}
-
 }  // namespace
-
-std::optional<projection_place> prepare_projection(const std::shared_ptr<storage::environment>& env,
-                                                   const projection& p,
-                                                   const projection_identity& identity,
-                                                   std::uint64_t erasures) {
-    check_projection_name(p.name);
-    const std::string key = catalog_key(p.name, p.version);
-    const auto place_of = [&](storage::table catalog, const projection_record& record,
-                              storage::table rows) {
-        return projection_place{env, catalog, key, record.slot, rows};
-    };
-    if (const auto catalog = env->find_table(catalog_name)) {
-        std::optional<projection_record> current;
-        {
-            const storage::read_transaction txn(*env);
-            current = current_projection(txn, *catalog, p.name);
-        }
-        if (current && !staleness(*current, identity).empty()) return std::nullopt;
-        if (current && same_description(*current, p)) {
-            const auto rows = env->find_table(state_table_name(p.name, p.version, current->slot));
-            if (rows) return place_of(*catalog, *current, *rows);
-        }
-    }
-    std::optional<projection_place> place;
-    storage::write(*env, [&](storage::write_transaction& txn) {
-        const storage::table catalog = txn.open_table(catalog_name);
-        const auto current = current_projection(txn, catalog, p.name);
-        place.reset();
-        if (current && !staleness(*current, identity).empty()) return;
-        projection_record record = current.value_or(projection_record{});
-        if (!current) record.slot = free_slot(txn, catalog, rebuild_key(p.name, p.version));
-        const auto rows = txn.open_table(state_table_name(p.name, p.version, record.slot));
-        if (!current) {
-            record.registered = next_registration(txn, catalog);
-            // What a version of that name has left that was dropped.
-            if (txn.stats(rows).entries > 0) txn.clear_table(rows);
-        }
-        record.made_by = identity;
-        record.erasures = erasures;
-        record.fingerprinted = true;
-        record.order_insensitive = p.order_insensitive;
-        record.definition = p.definition;
-        write_projection(txn, catalog, key, record);
-        place = place_of(catalog, record, rows);
-    });
-    return place;
-}
 
 projection_runner::projection_runner(projection p, const registered_schemas& known,
                                      projection_place place, event_source source, unsigned threads,
@@ -88,16 +36,20 @@ projection_runner::projection_runner(projection p, const registered_schemas& kno
       place_(std::move(place)),
       source_(std::move(source)),
       limits_(limits),
-      cache_(place_.rows, shards_for(projection_, threads)) {
+      cache_(place_.rows, place_.undo, shards_for(projection_, threads)) {
     const auto reads = versions_read(projection_, known);
     check_upcasters(reads, projection_.upcasters, known);
-    if (reads.empty() && !projection_.reads_json) return;
-    payloads_ =
-        std::make_unique<payload_reader>(reads, projection_.reads_json, projection_.upcasters);
+    if (!reads.empty() || projection_.reads_json) {
+        payloads_ =
+            std::make_unique<payload_reader>(reads, projection_.reads_json, projection_.upcasters);
+    }
+    if (!is_canonical()) return;
+    again_ = std::make_unique<event_again>(source_.tables, payloads_.get(), *source_.notes);
+    moved_ = std::make_unique<event_again>(source_.tables, payloads_.get(), *source_.notes);
 }
 
-void projection_runner::apply(const event_view& e) {
-    if (!handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
+void projection_runner::apply(const event_view& e, bool walking) {
+    if (is_local(e) || !handles(projection_, e.type()) || record_reader::has_no_data(e)) return;
     if (record_.skips(e.position())) return;
     const auto failed = [&](std::string_view cause) {
         return error(errc::handler_failed,
@@ -108,8 +60,15 @@ void projection_runner::apply(const event_view& e) {
     };
     try {
         arena_.clear();
-        projection_.apply(payloads_ ? payloads_->read(e, arena_) : e, cache_);
-        cache_.check_touched();
+        const event_view shown = payloads_ ? payloads_->read(e, arena_) : e;
+        if (is_canonical()) {
+            apply_to_rows(shown, walking, walking ? walk_floor_ : record_.floor);
+        } else {
+            projection_.apply(shown, cache_);
+            cache_.check_touched();
+        }
+    } catch (const too_late&) {
+        throw;
     } catch (const std::exception& cause) {
         throw failed(cause.what());
     } catch (...) {
@@ -139,6 +98,7 @@ bool projection_runner::tell_changes(const event_view& e) {
             };
             if (bytes(before) != bytes(after)) rows.push_back({key, bytes(before), bytes(after)});
         });
+    if (rows.empty() && is_local(e)) return true;
     return visit_changes_(&e, rows);
 }
 
@@ -153,21 +113,28 @@ std::optional<std::uint8_t> projection_runner::reload(const storage::transaction
         throw error(errc::stale, fmt::format("projection {} is stale: {}", name, why));
     }
     if (record->slot != place_.slot) return record->slot;
-    const bool ours = record->checkpoint == record_.checkpoint && record->digest == record_.digest;
+    const bool ours = record->checkpoint == record_.checkpoint &&
+                      record->digest == record_.digest && record->walked == record_.walked;
     if (!ours || full()) cache_.clear();
     loaded_ = record_ = std::move(*record);
     return std::nullopt;
 }
 
 // Slot and table change together, whatever throws on the way to the table.
-void projection_runner::follow_rows(std::uint8_t slot, storage::table rows) noexcept {
+void projection_runner::follow_rows(std::uint8_t slot, storage::table rows,
+                                    std::optional<storage::table> undo) noexcept {
     place_.slot = slot;
     place_.rows = rows;
-    cache_.use(rows);
+    place_.undo = undo;
+    cache_.use(rows, undo);
 }
 
 std::string projection_runner::table_name(std::uint8_t slot) const {
     return state_table_name(projection_.name, projection_.version, slot);
+}
+
+std::string projection_runner::undo_name(std::uint8_t slot) const {
+    return undo_table_name(projection_.name, projection_.version, slot);
 }
 
 bool projection_runner::full() const noexcept {
@@ -182,11 +149,18 @@ bool projection_runner::enough(time_point end, std::uint64_t position) {
 projection_runner::slice_result projection_runner::gather(std::uint64_t to) {
     source_.tables.subjects->find_table();  // another process may have made it
     erasures_ = source_.tables.subjects->last_erasure();
-    if (projection_.keys_of) {
-        if (auto slice = gather_keyed(to)) return std::move(*slice);
+    // Who is told of each event gets them as they arrived, late ones and what they change too.
+    if (is_canonical() && record_.checkpoint == 0 && !visit_changes_) return gather_walk(to);
+    if (projection_.keys_of && !limits_.one_by_one) {
+        if (auto slice = gather_keyed(to)) {
+            if (is_canonical()) take_notes(*slice);
+            return std::move(*slice);
+        }
         cache_.clear();
     }
-    return gather_in_order(to);
+    auto slice = gather_in_order(to);
+    if (is_canonical()) take_notes(slice);
+    return slice;
 }
 
 // Nullopt: an event failed.
@@ -198,18 +172,20 @@ std::optional<projection_runner::slice_result> projection_runner::gather_keyed(s
         if (payloads_) know(source_.schemas->get(txn));
     }
     const std::uint64_t last = std::min(to, head);
-    if (last <= record_.checkpoint) return slice_result{false, record_.checkpoint, 0, {}};
+    slice_result slice = start_slice();
+    if (last <= record_.checkpoint) return slice;
     const auto end = clock::now() + limits_.time;
-    const auto done = replay_keyed(
-        projection_, {*source_.env, source_.tables, *place_.env, payloads_.get(), record_}, cache_,
-        record_.checkpoint + 1, last,
-        [&](std::uint64_t position) { return enough(end, position); });
+    const auto done = replay_keyed(projection_, replay_terms(record_.floor, false), cache_,
+                                   record_.checkpoint + 1, last,
+                                   [&](std::uint64_t position) { return enough(end, position); });
     if (!done) return std::nullopt;
-    return slice_result{*done < last, *done, 0, {}};
+    slice.more = *done < last;
+    slice.checkpoint = *done;
+    return slice;
 }
 
 projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t to) {
-    slice_result slice{false, record_.checkpoint, 0, {}};
+    slice_result slice = start_slice();
     const auto end = clock::now() + limits_.time;
     const bool shared = source_.env == place_.env;
     std::unique_ptr<log_pass> pass;
@@ -218,15 +194,20 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
         const storage::read_transaction events(*source_.env);
         if (payloads_) know(source_.schemas->get(events));
         if (!pass) {
-            pass = make_pass(source_.tables, {.from = record_.checkpoint + 1, .to = to});
+            pass = make_pass(source_.tables, query{.from = record_.checkpoint + 1, .to = to});
         }
         std::optional<storage::read_transaction> rows;
         if (!shared) rows.emplace(*place_.env);
         cache_.read_from(shared ? &events : &*rows);
+        if (again_) again_->read_from(&events);
         slice.more = pass->run(events, [&](const event_view& e) {
             cache_.mark();
             try {
                 apply(e);
+            } catch (const too_late& cause) {
+                cache_.undo();
+                slice.late = why_late(e, cause);
+                return false;
             } catch (const error& failure) {
                 cache_.undo();
                 slice.failed_position = e.position();
@@ -237,6 +218,11 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
             if (visit_changes_) stopped_ = !tell_changes(e);
             return !stopped_;
         });
+        // The last ones may have been notes, which nobody is shown.
+        if (slice.failure.empty() && slice.late.empty()) {
+            slice.checkpoint = std::max(slice.checkpoint, pass->covered());
+        }
+        if (again_) again_->read_from(nullptr);
         cache_.read_from(nullptr);
     } while (slice.more && !stopped_ && !enough(end, slice.checkpoint));
     return slice;
@@ -244,6 +230,7 @@ projection_runner::slice_result projection_runner::gather_in_order(std::uint64_t
 
 void projection_runner::write(storage::write_transaction& txn, projection_record next) {
     using hash::operator+;
+    if (is_canonical()) keep_horizon(txn, next);
     next.digest = next.digest + cache_.write(txn);
     write_projection(txn, place_.catalog, place_.key, next);
     written_ = std::move(next);
@@ -264,12 +251,18 @@ bool projection_runner::commit(const slice_result& slice) {
         const auto current = read_projection(txn, place_.catalog, place_.key);
         ours = current && current->checkpoint == record_.checkpoint &&
                current->digest == record_.digest && current->slot == place_.slot &&
+               current->walked == record_.walked && current->walk_to == record_.walk_to &&
                staleness(*current, identity_).empty() && !was_erased_since(txn);
         if (!ours) return;
         projection_record next = *current;
         next.checkpoint = slice.checkpoint;
         next.failed_position = slice.failed_position;
         next.failure = slice.failure;
+        next.floor = slice.floor;
+        next.walk_to = slice.walk_to;
+        next.walked = slice.walked;
+        next.late = slice.late;
+        if (!slice.late.empty()) ++next.refolds;
         write(txn, std::move(next));
     });
     if (ours) {
@@ -295,17 +288,21 @@ std::uint64_t projection_runner::advance(std::uint64_t to, const watch_work& go_
                 moved = reload(txn);
             }
             if (moved) {
-                follow_rows(*moved, place_.env->find_table(table_name(*moved)).value());
+                std::optional<storage::table> undo;
+                if (is_canonical()) undo = place_.env->find_table(undo_name(*moved));
+                follow_rows(*moved, place_.env->find_table(table_name(*moved)).value(), undo);
                 continue;
             }
             const slice_result slice = gather(to);
-            const bool nothing =
-                slice.checkpoint == record_.checkpoint && slice.failure == record_.failure;
+            const bool nothing = slice.checkpoint == record_.checkpoint &&
+                                 slice.failure == record_.failure &&
+                                 slice.walked == record_.walked && slice.late.empty();
             if (!nothing && !commit(slice)) continue;
             if (!slice.failure.empty()) {
                 throw error(errc::handler_failed, slice.failure,
                             {.position = slice.failed_position});
             }
+            if (!slice.late.empty()) throw error(errc::stale, slice.late);
             if (go_on && !stopped_) stopped_ = !go_on(record_.checkpoint);
             if (!slice.more || stopped_) return record_.checkpoint;
         }
@@ -313,110 +310,6 @@ std::uint64_t projection_runner::advance(std::uint64_t to, const watch_work& go_
         cache_.clear();
         throw;
     }
-}
-
-bool projection_runner::begin(storage::write_transaction& txn, bool retry, time_point deadline) {
-    if (finished_) {  // then that transaction was committed or not: reload() finds out
-        cache_.accept();
-        record_ = written_;
-    } else {
-        cache_.clear();
-    }
-    finished_ = false;
-    const auto moved = reload(txn);
-    // A table that was first opened in a transaction that failed went with it.
-    const std::uint8_t slot = moved.value_or(place_.slot);
-    const storage::table rows = txn.open_table(table_name(slot));
-    if (moved || rows != place_.rows) {
-        follow_rows(slot, rows);
-        reload(txn);
-    }
-    out_ = false;
-    if (payloads_) know(source_.schemas->get(txn));
-    cache_.read_from(&txn);
-    if (retry) {
-        record_.failed_position = 0;
-        record_.failure.clear();
-    }
-    if (!record_.failure.empty()) return true;
-    const auto pass = make_pass(source_.tables, {.from = record_.checkpoint + 1});
-    const auto step = [&](const event_view& e) {
-        cache_.mark();
-        try {
-            apply(e);
-        } catch (const error& failure) {
-            cache_.undo();
-            record_.failed_position = e.position();
-            record_.failure = failure.what();
-            return false;
-        }
-        record_.checkpoint = e.position();
-        return true;
-    };
-    while (pass->run(txn, step)) {
-        if (clock::now() >= deadline) return false;
-    }
-    return true;
-}
-
-void projection_runner::apply_batch(std::span<const event_view> events) {
-    batch_start_ = record_.checkpoint;
-    batch_known_ = known_;
-    batch_out_ = out_;
-    cache_.mark();
-    if (out_ || !record_.failure.empty() || events.empty()) return;
-    try {
-        if (payloads_) know(with_registrations(known_, events));
-    } catch (const error& e) {
-        if (e.code() != errc::stale) throw;
-        out_ = true;  // it rests before this batch, and is no reason to refuse it
-        return;
-    }
-    try {
-        for (const event_view& e : events) apply(e);
-    } catch (...) {
-        undo_batch();
-        throw;
-    }
-    record_.checkpoint = events.back().position();
-}
-
-void projection_runner::undo_batch() noexcept {
-    cache_.undo();
-    record_.checkpoint = batch_start_;
-    out_ = batch_out_;
-    known_ = batch_known_;
-    if (payloads_ && known_) payloads_->know(known_);
-}
-
-std::optional<std::string> projection_runner::row(std::string_view key) {
-    if (!record_.failure.empty()) {
-        throw error(errc::handler_failed, record_.failure, {.position = record_.failed_position});
-    }
-    if (out_) {
-        throw error(errc::stale,
-                    fmt::format("projection {} rests, for schemas were registered that it does not "
-                                "read by; rebuild it",
-                                versioned(projection_.name, projection_.version)));
-    }
-    const auto& found = cache_.look_at(key);
-    return found.present ? std::optional(found.bytes) : std::nullopt;
-}
-
-bool projection_runner::stands_on_failure() const {
-    const storage::read_transaction txn(*place_.env);
-    const auto record = read_projection(txn, place_.catalog, place_.key);
-    return record && !record->failure.empty();
-}
-
-void projection_runner::finish(storage::write_transaction& txn) {
-    if (record_.checkpoint == loaded_.checkpoint && record_.failure == loaded_.failure) {
-        written_ = record_;
-    } else {
-        write(txn, record_);
-    }
-    cache_.read_from(nullptr);
-    finished_ = true;
 }
 
 }  // namespace idem

@@ -29,12 +29,12 @@ bool tell_rows(const projection_place& place, const visit_trace& visit) {
 
 void trace_events(const event_source& source, const projection& p, std::uint64_t from,
                   unsigned threads, const visit_trace& visit) {
-    const auto start = find_scratch_at(source, p, from, threads);
+    runner_limits limits;
+    limits.one_by_one = true;
+    limits.horizon_ms = 0;  // no event comes too late
+    const auto start = find_scratch_at(source, p, from, threads, {}, limits.horizon_ms);
     if (!tell_rows(start.place, visit)) return;
-    projection in_order = p;
-    in_order.keys_of = nullptr;
-    in_order.apply_row = nullptr;
-    projection_runner runner(in_order, *source.schemas->get(), start.place, source, 1);
+    projection_runner runner(p, *source.schemas->get(), start.place, source, 1, limits);
     runner.watch_rows(visit);
     runner.advance(std::numeric_limits<std::uint64_t>::max());
 }

@@ -90,4 +90,18 @@ std::vector<unfinished_rebuild> unfinished_rebuilds(const std::filesystem::path&
     return found;
 }
 
+std::string_view to_string(rebuild_progress::phase value) noexcept {
+    switch (value) {
+        case rebuild_progress::phase::replay:
+            return "replay";
+        case rebuild_progress::phase::load:
+            return "load";
+        case rebuild_progress::phase::catch_up:
+            return "catch_up";
+        case rebuild_progress::phase::swap:
+            return "swap";
+    }
+    return "unknown";
+}
+
 }  // namespace idem

@@ -10,6 +10,7 @@
 #include "log/reader.hpp"
 #include "projection/catalog.hpp"
 #include "projection/kept_state.hpp"
+#include "projection/row_history.hpp"
 #include "storage/cursor.hpp"
 
 namespace idem {
@@ -47,9 +48,30 @@ std::optional<projection_record> check_rows(storage::environment& env, const log
     return std::nullopt;
 }
 
+// That an event which comes late can be put in its place.
+void check_undo(storage::environment& env, const projection_record& listed, finding_list& found) {
+    const auto table =
+        env.find_table(undo_table_name(listed.name(), listed.version(), listed.slot));
+    if (!table) return;
+    const std::string subject = versioned(listed.name(), listed.version());
+    const storage::read_transaction txn(env);
+    storage::cursor cursor(txn, *table);
+    std::uint64_t damaged = 0;
+    std::uint64_t left = txn.stats(*table).entries;  // damaged pages may lead in a circle
+    for (auto entry = cursor.first(); entry && left > 0; entry = cursor.next(), --left) {
+        if (!undo::decode(entry->first, entry->second)) ++damaged;
+    }
+    if (damaged == 0) return;
+    found.add(
+        {"undo_damaged", listed.checkpoint, subject,
+         fmt::format("{} entries that take rows of projection {} back are damaged; rebuild it",
+                     damaged, subject)});
+}
+
 void compare_with_replay(const event_source& source, const projection& p,
                          const projection_record& record, finding_list& found) {
     const std::string subject = versioned(record.name(), record.version());
+    if (record.walk_to != 0) return;      // the rows of no set of events yet
     if (!record.skipped.empty()) return;  // a replay would not skip what a person did
     if (!staleness(record, identity_of(p, *source.schemas->get())).empty()) return;  // other code
     try {
@@ -68,18 +90,19 @@ void compare_with_replay(const event_source& source, const projection& p,
 
 }  // namespace
 
-void verify_projections(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
-                        std::uint64_t head, const verify_options& options, finding_list& found) {
+void verify_projections(const event_source& source, std::uint64_t head,
+                        const verify_options& options, finding_list& found) {
+    const auto& env = source.env;
     const auto catalog = env->find_table(catalog_name);
     std::vector<projection_record> records;
     {
         const storage::read_transaction txn(*env);
         records = list_projections(txn, *catalog);
     }
-    const event_source source{env, tables, std::make_shared<const schema_registry>(env, tables)};
     for (const projection_record& listed : records) {
         if (found.full()) return;
-        const auto record = check_rows(*env, tables, head, listed, found);
+        const auto record = check_rows(*env, source.tables, head, listed, found);
+        check_undo(*env, listed, found);
         if (!record) continue;
         const auto given = std::find_if(
             options.projections.begin(), options.projections.end(), [&](const projection& p) {

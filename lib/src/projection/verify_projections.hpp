@@ -2,17 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "idem/verify.hpp"
 #include "log/verify_log.hpp"
-#include "storage/storage.hpp"
+#include "projection/runner.hpp"
 
 namespace idem {
 
 // Checkpoints against the log, rows against their digest and, for the projections given, against a
 // replay.
-void verify_projections(const std::shared_ptr<storage::environment>& env, const log_tables& tables,
-                        std::uint64_t head, const verify_options& options, finding_list& found);
+void verify_projections(const event_source& source, std::uint64_t head,
+                        const verify_options& options, finding_list& found);
 
 }  // namespace idem

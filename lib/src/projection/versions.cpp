@@ -40,14 +40,19 @@ void switch_current(const event_source& source, std::string_view name, std::uint
     const auto known = source.schemas->get();
     if (p && staleness(record, identity_of(*p, *known)).empty()) {
         const auto rows = env.find_table(state_table_name(name, version, record.slot)).value();
-        runner.emplace(*p, *known, projection_place{source.env, catalog, key, record.slot, rows},
-                       source, threads);
+        std::optional<storage::table> undo;
+        if (p->order == fold_order::canonical) {
+            undo = env.find_table(undo_table_name(name, version, record.slot)).value();
+        }
+        runner.emplace(*p, *known,
+                       projection_place{source.env, catalog, key, record.slot, rows, undo}, source,
+                       threads);
         try {
             runner->advance(std::numeric_limits<std::uint64_t>::max());
         } catch (const error& e) {
             // Older code may not read the newest events. Its rows are whole as they are, and the
             // record says where they stand and why.
-            if (e.code() != errc::handler_failed) throw;
+            if (e.code() != errc::handler_failed && e.code() != errc::stale) throw;
             runner.reset();
         }
     }
@@ -89,13 +94,16 @@ void clear_in_steps(storage::environment& env, std::string_view name, std::uint3
                     std::uint8_t slot) {
     constexpr std::size_t step_rows = 4096;
     const auto catalog = env.find_table(catalog_name).value();
-    const auto rows = env.find_table(state_table_name(name, version, slot));
-    for (bool more = rows.has_value(); more;) {
-        storage::write(env, [&](storage::write_transaction& txn) {
-            more = false;
-            if (slot_is_taken(txn, catalog, name, version, slot)) return;
-            more = storage::erase_some(txn, *rows, {}, step_rows);
-        });
+    for (const auto& table :
+         {state_table_name(name, version, slot), undo_table_name(name, version, slot)}) {
+        const auto rows = env.find_table(table);
+        for (bool more = rows.has_value(); more;) {
+            storage::write(env, [&](storage::write_transaction& txn) {
+                more = false;
+                if (slot_is_taken(txn, catalog, name, version, slot)) return;
+                more = storage::erase_some(txn, *rows, {}, step_rows);
+            });
+        }
     }
 }
 

@@ -98,7 +98,7 @@ fault compare_worlds(const store& from, const projection& p, bool processes) {
 
 fault check_pure(const store& from, const projection& p, bool processes) {
     auto found = compare_worlds(from, p, processes);
-    if (!found.message.empty() || !p.keys_of) return found;
+    if (!found.message.empty() || !p.keys_of || p.order == fold_order::canonical) return found;
     projection by_apply = p;  // in this way appends run it
     by_apply.keys_of = {};
     by_apply.apply_row = {};

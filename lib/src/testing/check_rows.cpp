@@ -114,6 +114,7 @@ fault check_rows(const store& from, const projection& p) {
     if (!p.keys_of || !p.apply_row) return {};
     side_by_side both(p);
     projection probe = p;  // sees the events as they are upcast
+    probe.order = fold_order::arrival;
     probe.keys_of = {};
     probe.apply_row = {};
     probe.apply = [&both](const event_view& e, state_table&) { both.apply(e); };

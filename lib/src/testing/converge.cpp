@@ -16,12 +16,41 @@ namespace {
 constexpr std::size_t schedules_max = 1'000'000;
 
 order order_of(const projection& p, const options& o) {
-    return o.order.value_or(p.order_insensitive ? order::commutative : order::arrival);
+    switch (p.order) {
+        case fold_order::arrival:
+            break;
+        case fold_order::commutative:
+            return o.order.value_or(order::commutative);
+        case fold_order::canonical:
+            return o.order.value_or(order::canonical);
+    }
+    return o.order.value_or(order::arrival);
+}
+
+// As it is folded where another order is asked for than it declares.
+projection in_order(projection p, order which) {
+    if (which == order::canonical) {
+        p.order = fold_order::canonical;
+    } else if (p.order == fold_order::canonical) {
+        p.order = fold_order::arrival;
+    }
+    return p;
+}
+
+scenario in_order(scenario s, order which) {
+    s.schedule.order = which;
+    return s;
 }
 
 void check(const projection& p, const options& o) {
     if (!p.apply) {
         throw error(errc::invalid_input, "the projection " + p.name + " has no handler to test");
+    }
+    if (order_of(p, o) == order::canonical && !p.keys_of) {
+        throw error(errc::invalid_input,
+                    "the projection " + p.name +
+                        " has a handler of the whole table, which is not folded in canonical order",
+                    {.field = "order"});
     }
     if (o.schedules > schedules_max) {
         throw error(errc::invalid_input, "more than 1,000,000 schedules");
@@ -68,8 +97,8 @@ bool can_take_part(const event& e, const options& o) {
 class trial {
 public:
     trial(const projection& p, scenario events, const options& o)
-        : projection_(p),
-          scenario_(std::move(events)),
+        : projection_(in_order(p, order_of(p, o))),
+          scenario_(in_order(std::move(events), order_of(p, o))),
           options_(o),
           expected_(projection_, scenario_) {
         report_.seed = scenario_.schedule.seed;
@@ -140,7 +169,7 @@ private:
         return true;
     }
 
-    const projection& projection_;
+    const projection projection_;
     const scenario scenario_;
     const options& options_;
     expectations expected_;
@@ -229,10 +258,11 @@ report converge(const projection& p, const store& from, const options& o) {
 
 std::optional<finding> run(const projection& p, const scenario& s, const options& o) {
     check(p, o);
-    expectations expected(p, s);
+    const projection fold = in_order(p, s.schedule.order);
+    expectations expected(fold, s);
     delivery_counts counts;
-    fault found = o.processes ? deliver_in_child(p, s, s.schedule, expected, counts)
-                              : deliver(p, s, s.schedule, false, expected, counts);
+    fault found = o.processes ? deliver_in_child(fold, s, s.schedule, expected, counts)
+                              : deliver(fold, s, s.schedule, false, expected, counts);
     if (found.message.empty()) return std::nullopt;
     finding result{.kind = found.kind, .message = std::move(found.message)};
     result.rows = std::move(found.rows);

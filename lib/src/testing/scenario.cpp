@@ -87,7 +87,7 @@ void parse_schedule_line(std::string_view word, line_parser& line, schedule& s) 
         if (s.stores == 0) line.fail("at least one store");
     } else if (word == "order") {
         const auto found = find_word<order>(line.word());
-        if (!found) line.fail("an order is arrival or commutative");
+        if (!found) line.fail("an order is arrival, commutative or canonical");
         s.order = *found;
     } else if (word == "mode") {
         const auto mode = line.word();

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>
 
 #include "idem/error.hpp"
 #include "idem/store_options.hpp"
+#include "idem/testing.hpp"
 
 namespace idem::testing {
 
@@ -38,9 +41,15 @@ private:
     std::filesystem::path path_;
 };
 
+// What stores take the time to be whose events come with stamps.
+inline constexpr std::uint64_t stamped_at_ms = std::uint64_t{56} * 365 * 24 * 60 * 60 * 1000;
+
 // Small, and folding on the caller's thread, whose clock is moved.
-inline open_options scratch_options() {
+inline open_options scratch_options(order which = order::arrival) {
     open_options options;
+    if (which == order::canonical) {
+        options.clock = [] { return timestamp(std::chrono::milliseconds(stamped_at_ms)); };
+    }
     options.map_bytes = 256 << 20;
     options.replay_threads = 1;
     return options;

@@ -12,7 +12,8 @@ namespace idem::testing {
 template <class Kind>
 inline constexpr std::array<std::string_view, 0> words = {};
 template <>
-inline constexpr auto words<order> = std::to_array<std::string_view>({"arrival", "commutative"});
+inline constexpr auto words<order> = std::to_array<std::string_view>({"arrival", "commutative",
+                                                                      "canonical"});
 template <>
 inline constexpr auto words<step_kind> = std::to_array<std::string_view>(
     {"deliver", "crash", "reopen", "catch_up", "rebuild", "sync", "replay", "rows", "upcast"});
