@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/json_object.hpp"
+#include "log/record.hpp"
 
 namespace idem {
 namespace {
