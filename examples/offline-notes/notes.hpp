@@ -86,6 +86,7 @@ inline const auto all =
             }))
         .on("Liked", name_of, row_change([](note& row, const auto& data, const auto& e) {
                 row.likes.add(data.at("step").template get<int>(), idem::at(e));
-            }));
+            }))
+        .canonical();  // an edit that was appended on two devices is folded by one stamp everywhere
 
 }  // namespace notes

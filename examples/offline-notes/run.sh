@@ -44,5 +44,8 @@ if [ -f "$plugin" ]; then
     digest=$(tail -n 1 "$work/told" | grep -oE '[0-9a-f]{32}')
     [ "$("$idem" --plugin "$plugin" replay watch.idem notes --digest)" = "$digest" ]
     echo "digest $digest"
+
+    say "Delivered late, doubled, cut anew, with crashes: do the notes ever differ?"
+    "$idem" --plugin "$plugin" converge phone.idem notes --schedules 50 --seed 7
 fi
 for device in phone laptop tablet watch; do "$idem" verify $device.idem; done
