@@ -384,3 +384,15 @@ TEST_CASE("a reader waits until a copy has what a frontier covers") {
     CHECK(store.replica().wait_for(wanted, std::chrono::minutes(1)));
     other.join();
 }
+
+TEST_CASE("copies of a store that has no event yet write under origins of their own") {
+    const scratch_folder folder;
+    { const idem::store made(folder / "a.idem"); }
+    std::filesystem::copy(folder / "a.idem", folder / "b.idem",
+                          std::filesystem::copy_options::recursive);
+    idem::store a(folder / "a.idem");
+    idem::store b(folder / "b.idem");
+    REQUIRE(a.append(numbered_event(1)).accepted());
+    REQUIRE(b.append(numbered_event(2)).accepted());
+    CHECK(a.at(1)->stamp.origin != b.at(1)->stamp.origin);
+}

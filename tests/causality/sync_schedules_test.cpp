@@ -172,6 +172,7 @@ private:
             const std::size_t count = std::min<std::size_t>(some.size(), 1 + random_() % 50);
             for (const auto& answer :
                  to.replica().accept(std::span(some).first(count), {.keep_forks = true})) {
+                CAPTURE(answer.reason);
                 REQUIRE(answer.outcome != accept_outcome::refused);
             }
             some.erase(some.begin(), some.begin() + static_cast<std::ptrdiff_t>(count));

@@ -9,6 +9,7 @@
 #include "idem/error.hpp"
 #include "idem/version.hpp"
 #include "log/index.hpp"
+#include "log/own_origin.hpp"
 
 namespace idem {
 namespace {
@@ -37,8 +38,11 @@ void write_new_store(storage::write_transaction& txn) {
     builder.Finish(wire::CreateStoreInfo(builder, format_version, byte_order_mark, id_offset,
                                          origin_offset, now.time_since_epoch().count(),
                                          created_by));
-    txn.put(txn.open_table(catalog_name), store_key,
+    const auto catalog = txn.open_table(catalog_name);
+    txn.put(catalog, store_key,
             {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
+    // Now, or copies that are made before the first event would all write under this origin.
+    check_file(txn, catalog, {}, storage::identity_of(txn.owner()), origin);
 }
 
 store_info read_store_info(storage::environment& env) {
