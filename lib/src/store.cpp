@@ -59,7 +59,6 @@ public:
           replay_threads(options.replay_threads),
           reserved(reserved_folds()),
           clock(options.clock, options.drift_max),
-          notes(*env),
           rules(clock),
           writer(
               env, tables, info.origin, {&projections, &reserved, &origins}, read_inline_row(),
@@ -67,7 +66,7 @@ public:
               [this](const open_log& log, std::span<const event_view> fresh) {
                   return rules.derive(log, fresh);
               },
-              notes),
+              stamps),
           transactions(events, writer, reserved, read_inline_row(), clock),
           keys(transactions),
           effects(transactions),
@@ -110,7 +109,6 @@ public:
     reserved_tables reserved;
     origin_observer origins;
     const wall_clock clock;
-    const noted_stamps notes;
     effect_rules rules;
     appender writer;
     const transactor transactions;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -23,6 +22,7 @@
 #include "idem/verify.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
+#include "seeds.hpp"
 
 namespace {
 
@@ -219,19 +219,11 @@ private:
     std::uint64_t number_ = 0;
 };
 
-// Those of this run: IDEM_SCHEDULES says how many, IDEM_SEED which is the first.
-std::uint64_t number_from(const char* name, std::uint64_t usual) {
-    const char* const given = std::getenv(name);
-    return given ? std::strtoull(given, nullptr, 10) : usual;
-}
-
 }  // namespace
 
 TEST_CASE("whatever stores do and however they meet, they come to hold the same") {
     std::signal(SIGPIPE, SIG_IGN);  // as who syncs over sockets does
-    const std::uint64_t first = number_from("IDEM_SEED", std::random_device()());
-    const std::uint64_t schedules = number_from("IDEM_SCHEDULES", 500);
-    for (std::uint64_t seed = first; seed < first + schedules; ++seed) {
+    for (const std::uint64_t seed : seeds(500)) {
         CAPTURE(seed);
         schedule s(seed);
         s.run();

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <random>
 #include <string>
@@ -17,21 +16,7 @@
 #include "idem/store.hpp"
 #include "sample_events.hpp"
 #include "scratch_folder.hpp"
-
-// Some fixed seeds and one more, which a failure shows. IDEM_TEST_SEED gives a single one, and
-// IDEM_SCHEDULES how many there are.
-inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
-    if (const char* const given = std::getenv("IDEM_TEST_SEED")) {
-        return {std::strtoull(given, nullptr, 10)};
-    }
-    if (const char* const wanted = std::getenv("IDEM_SCHEDULES")) {
-        count = std::strtoull(wanted, nullptr, 10);
-    }
-    std::vector<std::uint64_t> all;
-    for (std::uint64_t i = 1; i < count; ++i) all.push_back(i);
-    all.push_back(std::random_device{}());
-    return all;
-}
+#include "seeds.hpp"
 
 // The wall clock of the stores of these tests, milliseconds since 1970.
 inline std::atomic<std::uint64_t> wall_clock_ms = 2'000'000;

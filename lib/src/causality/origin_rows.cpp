@@ -4,22 +4,12 @@
 
 #include <cstring>
 
+#include "base/big_endian.hpp"
 #include "idem/error.hpp"
 #include "origins_generated.h"
 
 namespace idem {
 namespace {
-
-std::string big_endian(std::uint64_t value) {
-    std::string key(8, '\0');
-    for (int i = 0; i < 8; ++i) key[i] = static_cast<char>(value >> (56 - 8 * i));
-    return key;
-}
-std::uint64_t from_big_endian(std::string_view key) {
-    std::uint64_t value = 0;
-    for (const char c : key) value = value << 8 | static_cast<std::uint8_t>(c);
-    return value;
-}
 
 template <class Table>
 const Table& verified(const std::string& bytes) {
@@ -44,11 +34,15 @@ std::string_view origin_key(const uuid& origin) noexcept {
 }
 
 std::string stamps_key(std::uint64_t position) {
-    return big_endian(position);
+    std::string key;
+    append_big_endian(key, position);
+    return key;
 }
 
 std::string to_bytes(const parked_key& key) {
-    return std::string(origin_key(key.origin)) + big_endian(key.counter);
+    std::string bytes(origin_key(key.origin));
+    append_big_endian(bytes, key.counter);
+    return bytes;
 }
 
 std::optional<parked_key> parked_key_of(std::string_view bytes) noexcept {

@@ -59,8 +59,7 @@ store_port::store_port(replica::impl& store)
     : store_(store),
       env_(*store.source().env),
       tables_(store.source().tables),
-      notes_(env_),
-      items_(env_, tables_, notes_) {}
+      items_(env_, tables_, *store.source().notes) {}
 
 std::optional<carried_event> store_port::load(const item_key& key) {
     env_.check_files();

@@ -32,7 +32,6 @@ private:
     replica::impl& store_;
     storage::environment& env_;
     const log_tables& tables_;
-    const noted_stamps notes_;
     const log_items items_;
     std::vector<sync_problem> problems_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/big_endian.hpp"
 #include "base/blake2b.hpp"
 #include "idempotency/lease_time.hpp"
 #include "idempotency/row.hpp"
@@ -18,29 +19,18 @@ constexpr std::string_view by_end = "o";
 constexpr std::size_t number_bytes = 8;
 constexpr std::size_t uuid_bytes = 16;
 
-// Big-endian, so that keys sort by number.
-void append_number(std::string& key, std::uint64_t number) {
-    for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(number >> shift));
-}
-std::uint64_t number_of(std::string_view bytes) noexcept {
-    std::uint64_t number = 0;
-    for (const char byte : bytes.substr(0, number_bytes)) {
-        number = number << 8 | static_cast<std::uint8_t>(byte);
-    }
-    return number;
-}
 std::string_view bytes_of(const uuid& id) noexcept {
     return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }
 
 std::string when_due(std::string key, const effect_row& row, const uuid& id) {
-    append_number(key, due_time(row));
-    append_number(key, row.sequence);  // of those due at once the first in the log
+    append_big_endian(key, due_time(row));
+    append_big_endian(key, row.sequence);  // of those due at once the first in the log
     return key.append(bytes_of(id));
 }
 std::string when_finished(const effect_row& row, const uuid& id) {
     std::string key(by_end);
-    append_number(key, row.finished);
+    append_big_endian(key, row.finished);
     return key.append(bytes_of(id));
 }
 std::string hashed(std::string_view prefix, std::string_view text) {
@@ -48,7 +38,7 @@ std::string hashed(std::string_view prefix, std::string_view text) {
 }
 std::string queue_key(const effect_row& row) {
     std::string key = hashed(queues, row.order_key);
-    append_number(key, row.sequence);
+    append_big_endian(key, row.sequence);
     return key;
 }
 
@@ -59,14 +49,14 @@ void find_first(const storage::transaction& txn, storage::table table, std::stri
     storage::cursor rows(txn, table);
     std::size_t left = limit;
     std::string start(prefix);
-    append_number(start, from);
+    append_big_endian(start, from);
     for (auto row = rows.seek(start); row && row->first.starts_with(prefix) && left > 0;
          row = rows.next(), --left) {
         const std::string_view rest = row->first.substr(prefix.size());
         if (rest.size() != number_bytes + number_bytes + uuid_bytes) break;
-        const std::uint64_t time = number_of(rest);
+        const std::uint64_t time = from_big_endian(rest);
         if (time > until) break;
-        found.push_back({time, number_of(rest.substr(number_bytes)), read_effect_id(rest)});
+        found.push_back({time, from_big_endian(rest.substr(number_bytes)), read_effect_id(rest)});
     }
 }
 
@@ -243,7 +233,7 @@ std::vector<uuid> find_swept_effects(reserved_rows rows, const sweep_until& boun
     for (auto row = ends.seek(by_end);
          row && row->first.starts_with(by_end) && swept.size() < limit; row = ends.next()) {
         const std::string_view rest = row->first.substr(by_end.size());
-        if (rest.size() != number_bytes + uuid_bytes || number_of(rest) > bounds.time) break;
+        if (rest.size() != number_bytes + uuid_bytes || from_big_endian(rest) > bounds.time) break;
         swept.push_back(read_effect_id(rest));
     }
     return swept;

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/big_endian.hpp"
 #include "idempotency/row.hpp"
 
 namespace idem {
@@ -19,23 +20,14 @@ std::string forgotten_key(std::string_view scope) {
     return "w" + std::string(scope);
 }
 
-// Big-endian, so that keys sort by time.
 std::string time_key(std::string_view prefix, std::uint64_t time) {
     std::string key(prefix);
-    for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(time >> shift));
+    append_big_endian(key, time);
     return key;
 }
 
 std::string ordered(std::string_view prefix, std::uint64_t time, const key_hash& hash) {
     return time_key(prefix, time).append(blake2b::bytes_of(hash));
-}
-
-std::uint64_t number_of(std::string_view bytes) noexcept {
-    std::uint64_t number = 0;
-    for (const char byte : bytes.substr(0, time_bytes)) {
-        number = number << 8 | static_cast<std::uint8_t>(byte);
-    }
-    return number;
 }
 
 // How long a result is kept once it is there.
@@ -68,7 +60,7 @@ public:
         std::vector<ordered_row> found;
         for (; is_under(prefix) && found.size() < limit; at_ = rows_.next()) {
             const std::string_view rest = place().substr(prefix.size());
-            ordered_row due{number_of(rest), {}, place(), at_->second};
+            ordered_row due{from_big_endian(rest), {}, place(), at_->second};
             if (due.time > until || rest.size() != time_bytes + due.hash.size()) break;
             std::copy_n(rest.begin() + time_bytes, due.hash.size(), due.hash.begin());
             found.push_back(due);
@@ -92,7 +84,7 @@ void each_lifetime(const reserved_rows& rows, Visit&& visit) {
     for (int n = 0; n < lifetimes_max; ++n) {
         order_walk walk(rows, from);
         if (!walk.is_under(by_lifetime)) return;
-        const auto lifetime = number_of(walk.place().substr(by_lifetime.size()));
+        const auto lifetime = from_big_endian(walk.place().substr(by_lifetime.size()));
         if (!visit(lifetime, walk, time_key(by_lifetime, lifetime)) || lifetime == ~0ULL) return;
         from = time_key(by_lifetime, lifetime + 1);
     }
@@ -230,7 +222,7 @@ void forget(reserved_rows& rows, kept_sums& sums, const forgettable_key& key) {
     if (!row) return;
     const std::string mark = forgotten_key(view_of(row->scope));
     const auto known = rows.get(mark);
-    if (!known || number_of(*known) < row->made) {
+    if (!known || from_big_endian(*known) < row->made) {
         rows.put(mark, time_key("", row->made));
     }
     rows.erase(key.place);
@@ -249,13 +241,14 @@ bool is_forgotten_key(const reserved_rows& rows, std::string_view owner, std::st
     if (made == 0) return false;
     const auto scope = blake2b::of({owner, operation});
     const auto mark = rows.get(forgotten_key(blake2b::bytes_of(scope)));
-    return mark && number_of(*mark) >= made;
+    return mark && from_big_endian(*mark) >= made;
 }
 
 std::uint64_t time_of_key(std::string_view name) noexcept {
     const auto id = uuid::parse(name);
     return id && id->version() == 7
-               ? number_of({reinterpret_cast<const char*>(id->bytes.data()), time_bytes}) >> 16
+               ? from_big_endian({reinterpret_cast<const char*>(id->bytes.data()), time_bytes}) >>
+                     16
                : 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/big_endian.hpp"
 #include "idempotency/row.hpp"
 
 namespace idem {
@@ -11,21 +12,6 @@ constexpr std::string_view by_due = "d";
 constexpr std::string_view by_state = "l";
 constexpr std::string_view by_end = "o";
 constexpr std::size_t time_bytes = 8;
-
-// Big-endian, so that keys sort by number.
-void add_number(std::string& key, std::uint64_t number, int bytes) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-        key.push_back(static_cast<char>(number >> shift));
-    }
-}
-
-std::uint64_t number_of(std::string_view bytes) noexcept {
-    std::uint64_t number = 0;
-    for (const char byte : bytes.substr(0, time_bytes)) {
-        number = number << 8 | static_cast<std::uint8_t>(byte);
-    }
-    return number;
-}
 
 std::uint64_t bytes_of(const saga_row& row) noexcept {
     std::uint64_t bytes = row.input.size();
@@ -62,7 +48,7 @@ std::vector<std::string> orders_of(const saga_row& row, std::string_view id) {
         orders.push_back(encode_due(due_prefix(row.name, row.version), row.due).append(id));
     } else if (is_finished(row) && !row.swept) {
         std::string end(by_end);
-        add_number(end, row.finished, time_bytes);
+        append_big_endian(end, row.finished);
         orders.push_back(end.append(id));
     }
     return orders;
@@ -77,7 +63,7 @@ std::string saga_row_key(std::string_view id) {
 std::string saga_sums_key(std::string_view name, std::uint32_t version) {
     std::string key(saga_sums_prefix);
     key.append(name).push_back('\0');
-    add_number(key, version, 4);
+    append_big_endian(key, version, 4);
     return key;
 }
 
@@ -92,12 +78,12 @@ std::string state_prefix(saga_state state) {
 
 std::string encode_due(std::string_view prefix, std::uint64_t due) {
     std::string key(prefix);
-    add_number(key, due, time_bytes);
+    append_big_endian(key, due);
     return key;
 }
 
 due_saga decode_due(std::string_view rest) {
-    return {number_of(rest), std::string(rest.substr(std::min(rest.size(), time_bytes)))};
+    return {from_big_endian(rest), std::string(rest.substr(std::min(rest.size(), time_bytes)))};
 }
 
 blake2b::digest saga_fingerprint(std::string_view name, std::string_view input) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "base/big_endian.hpp"
 #include "base/hash.hpp"
 #include "catalog_generated.h"
 #include "idem/error.hpp"
@@ -36,15 +37,13 @@ struct checkpoint {
 
 // What all keys of its rows begin with.
 std::string row_prefix(std::uint32_t id) {
-    std::string bytes(4, '\0');
-    for (int i = 0; i < 4; ++i) bytes[i] = static_cast<char>(id >> (24 - 8 * i));
+    std::string bytes;
+    append_big_endian(bytes, id, 4);
     return bytes;
 }
 
 std::uint32_t id_of(std::string_view row_key) {
-    std::uint32_t id = 0;
-    for (const char c : row_key.substr(0, 4)) id = id << 8 | static_cast<std::uint8_t>(c);
-    return id;
+    return static_cast<std::uint32_t>(from_big_endian(row_key.substr(0, 4)));
 }
 
 std::string key_of(std::string_view name, std::uint32_t version, std::uint32_t id) {
